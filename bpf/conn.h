@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What Weir remembers of each socket, and who it belongs to.
+ *
+ * The state lives in socket storage: it is freed with its socket, so there is
+ * no table to fill and nothing stale. Only conn_get() and conn_create() know
+ * that; a kernel whose tracing programs cannot use socket storage gets its
+ * hash map here and nowhere else.
+ *
+ * Exactly once. The interval's walk and the end of a connection may run on two
+ * CPUs at once, and both report what is new since the last report. Each counter
+ * therefore moves by compare-and-exchange (the walk) or exchange (the end, after
+ * which the counters rest): no byte is reported twice and no delta is negative.
+ */
+#ifndef WEIR_CONN_H
+#define WEIR_CONN_H
+
+#include "kernel_types.h"
+#include "events.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+enum conn_role {
+	ROLE_NONE = 0,	   /* closed, or not begun */
+	ROLE_LISTENER = 1, /* also a child that is not established yet: storage is cloned */
+	ROLE_CONNECTION = 2,
+};
+
+/* Whether the connection was counted in tcp_established. */
+enum conn_established {
+	NOT_ESTABLISHED = 0,
+	ESTABLISHED_NEW = 1,
+	ESTABLISHED_REPORTED = 2,
+};
+
+enum http_phase {
+	HTTP_UNKNOWN = 0,  /* nothing recognised yet */
+	HTTP_NOT = 1,	   /* another protocol: final, data is not looked at again */
+	HTTP_REQUEST = 2,  /* a request began, no response yet */
+	HTTP_RESPONSE = 3, /* a response began; the next request may come */
+};
+
+struct http_state {
+	__u64 rx, tx;			/* bytes through the socket */
+	__u64 rx_reported, tx_reported; /* of those: in records */
+	__u32 pending;			/* number of the request to be reported, 0 = none */
+	__u32 number;			/* number of the request in work */
+	__u16 captured;			/* bytes in record.head */
+	__u8 phase;			/* enum http_phase */
+	__u8 request_is_rx;		/* requests are received: this end is the server */
+	__u8 misses_left;		/* chunks that may still make no sense */
+	__u8 request_line_done;		/* seen to its end, or as far as is kept */
+	__u8 is_connect;
+	__u8 status_len;		/* bytes in status_line */
+	char status_line[32];		/* begin of a response, when it came in pieces */
+};
+
+struct conn {
+	__u64 sent, received; /* reported so far */
+	__u32 retransmits;    /* reported so far */
+	__u32 established;    /* enum conn_established */
+	__u32 role;	      /* enum conn_role */
+	__u32 settled;	      /* counted in WEIR_STAT_SETTLED */
+	__u32 walked;	      /* walk that reported it last */
+	__u32 reserved;
+	__u64 established_at; /* boot time, ns */
+	struct http_state http;
+	struct weir_http_record record; /* its id serves every layer */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct conn);
+} conns SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 22); /* bytes; set at load */
+} ring SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, WEIR_STAT_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} stats SEC(".maps") __weak;
+
+struct address_key {
+	__u8 bytes[16];
+};
+
+/*
+ * Addresses that sockets of this host connect from. An incoming connection from one of them
+ * is the other end of a connection that is followed as outgoing, too. The client's end is
+ * established first, so its address is here when the server's end asks.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct address_key);
+	__type(value, __u8);
+} local_addresses SEC(".maps") __weak;
+
+static __always_inline void stat_add(__u32 which, __u64 n)
+{
+	__u64 *count = bpf_map_lookup_elem(&stats, &which);
+
+	if (count)
+		*count += n;
+}
+
+static __always_inline struct conn *conn_get(const struct sock *sk)
+{
+	return bpf_sk_storage_get(&conns, (void *)sk, NULL, 0);
+}
+
+/* The storage of sk, made when missing. NULL, and counted, when the kernel refuses. */
+static __always_inline struct conn *conn_create(const struct sock *sk)
+{
+	struct conn *conn = bpf_sk_storage_get(&conns, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!conn)
+		stat_add(WEIR_STAT_STORAGE_REFUSED, 1);
+	return conn;
+}
+
+/* Waking the consumer costs more than a record, so it is woken when a quarter of the
+ * ring is full; below that it comes by itself, several times a second. */
+extern const volatile __u32 ring_wake_bytes;
+
+static __always_inline __u64 ring_flags(__u32 size)
+{
+	__u64 waiting = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+
+	return waiting < ring_wake_bytes && waiting + size >= ring_wake_bytes ? BPF_RB_FORCE_WAKEUP
+									     : BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline bool is_inet(const struct sock *sk)
+{
+	__u16 family = sk->__sk_common.skc_family;
+
+	return family == AF_INET || family == AF_INET6;
+}
+
+static __always_inline void set_v4_mapped(__u8 *out, __be32 addr)
+{
+	__u32 *words = (__u32 *)out;
+
+	words[0] = 0;
+	words[1] = 0;
+	words[2] = bpf_htonl(0xffff);
+	words[3] = addr;
+}
+
+static __always_inline void copy_v6(__u8 *out, const __be32 *addr)
+{
+	__u32 *words = (__u32 *)out;
+
+	words[0] = addr[0];
+	words[1] = addr[1];
+	words[2] = addr[2];
+	words[3] = addr[3];
+}
+
+/* For a connection that is established: both of its addresses are known now. */
+static __always_inline void id_note_peer(struct weir_conn_id *id)
+{
+	bool outgoing = id->direction == WEIR_OUTGOING;
+	struct address_key key;
+	bool known;
+	__u8 one = 1;
+
+	__builtin_memcpy(&key, outgoing ? id->local : id->remote, sizeof(key));
+	known = bpf_map_lookup_elem(&local_addresses, &key);
+	id->peer_is_local = known && !outgoing;
+	if (outgoing && !known)
+		bpf_map_update_elem(&local_addresses, &key, &one, BPF_ANY);
+}
+
+/* Addresses and ports as the socket has them now. */
+static __always_inline void id_set_endpoints(struct weir_conn_id *id, const struct sock *sk)
+{
+	id->transport = (__u8)sk->sk_protocol;
+	id->netns = sk->__sk_common.skc_net.net->ns.inum;
+	id->local_port = sk->__sk_common.skc_num;
+	id->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
+	if (sk->__sk_common.skc_family == AF_INET) {
+		set_v4_mapped(id->local, sk->__sk_common.skc_rcv_saddr);
+		set_v4_mapped(id->remote, sk->__sk_common.skc_daddr);
+	} else {
+		copy_v6(id->local, sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32);
+		copy_v6(id->remote, sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32);
+	}
+}
+
+static __always_inline void conn_settled(struct conn *conn)
+{
+	if (conn->record.id.direction == WEIR_INCOMING && conn->role == ROLE_CONNECTION && !conn->settled) {
+		conn->settled = 1;
+		stat_add(WEIR_STAT_SETTLED, 1);
+	}
+}
+
+/* Only where the task is known to use the socket: never in a softirq. */
+static __always_inline void id_set_owner(struct weir_conn_id *id, struct task_struct *task)
+{
+	id->pid = task->tgid;
+	id->cgroup = task->cgroups->dfl_cgrp->kn->id;
+	bpf_probe_read_kernel_str(id->process, sizeof(id->process), task->group_leader->comm);
+	id->owner = WEIR_OWNER_EXACT;
+}
+
+static __always_inline void conn_set_owner_current(struct conn *conn)
+{
+	if (conn->record.id.owner == WEIR_OWNER_EXACT)
+		return;
+	id_set_owner(&conn->record.id, bpf_get_current_task_btf());
+	conn_settled(conn);
+}
+
+/* What the kernel has counted. The kernel counts the peer's FIN as a byte received. */
+struct tcp_counters {
+	__u64 sent, received;
+	__u32 retransmits;
+};
+
+static __always_inline void tcp_read_counters(const struct sock *sk, const struct tcp_sock *tp,
+					      struct tcp_counters *out)
+{
+	__u64 sent = tp->bytes_sent, again = tp->bytes_retrans, received = tp->bytes_received;
+
+	if (received && (sk->__sk_common.skc_flags & (1UL << SOCK_DONE)))
+		received--;
+	out->sent = sent > again ? sent - again : 0;
+	out->received = received;
+	out->retransmits = tp->total_retrans;
+}
+
+/*
+ * Whether this end connected, told from the kernel's counters for a connection whose
+ * begin was not seen. bytes_acked counts the SYN of the end that connected, and not the
+ * SYN-ACK of the end that accepted; so it is, with what is in flight, one more than the
+ * payload sent. A FIN already sent counts one more.
+ */
+static __always_inline __u8 tcp_direction(const struct sock *sk, const struct tcp_sock *tp)
+{
+	__u8 state = sk->__sk_common.skc_state;
+	__u64 counted = tp->bytes_acked + (__u32)(tp->snd_nxt - tp->snd_una);
+	__u64 payload = tp->bytes_sent - tp->bytes_retrans;
+	bool fin_queued = state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT;
+
+	if (fin_queued && tp->snd_nxt == tp->write_seq)
+		payload++;
+	return counted > payload ? WEIR_OUTGOING : WEIR_INCOMING;
+}
+
+/* Begins to follow a connection that is already there: its past is not reported. */
+static __always_inline void conn_adopt(struct conn *conn, const struct sock *sk, const struct tcp_sock *tp)
+{
+	struct tcp_counters now;
+
+	tcp_read_counters(sk, tp, &now);
+	id_set_endpoints(&conn->record.id, sk);
+	conn->record.id.direction = tcp_direction(sk, tp);
+	id_note_peer(&conn->record.id);
+	conn->sent = now.sent;
+	conn->received = now.received;
+	conn->retransmits = now.retransmits;
+	conn->established = ESTABLISHED_NEW;
+	conn->established_at = 0;
+	conn->role = ROLE_CONNECTION;
+	if (conn->record.id.direction == WEIR_INCOMING)
+		stat_add(WEIR_STAT_ACCEPTED, 1);
+}
+
+/* Moves a reported counter up to now; the difference, 0 when another CPU was faster. */
+#define ADVANCE(reported, now)                                                                 \
+	({                                                                                     \
+		__typeof__(reported) old_ = (reported), new_ = (now);                          \
+		new_ > old_ && __sync_val_compare_and_swap(&(reported), old_, new_) == old_    \
+			? new_ - old_                                                          \
+			: 0;                                                                   \
+	})
+
+/* The same for the path that drives the socket: it is never behind, so it always moves. */
+#define SETTLE(reported, now)                                                                  \
+	({                                                                                     \
+		__typeof__(reported) new_ = (now);                                             \
+		__typeof__(reported) old_ = __sync_lock_test_and_set(&(reported), new_);       \
+		new_ > old_ ? new_ - old_ : 0;                                                 \
+	})
+
+#endif /* WEIR_CONN_H */

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the kernel side says to user space: the only header that both include.
+ *
+ * Every structure has a fixed layout, padded by hand, with its size asserted on
+ * both sides; numbers are in the machine's byte order, since both sides run on
+ * one machine. The layouts are private to one build of Weir: the objects are
+ * embedded in weir.so, so no version travels with a record.
+ */
+#ifndef WEIR_EVENTS_H
+#define WEIR_EVENTS_H
+
+#include <stddef.h>
+#include <linux/types.h>
+
+#ifdef __cplusplus
+#define WEIR_ASSERT(cond) static_assert(cond, #cond)
+#else
+#define WEIR_ASSERT(cond) _Static_assert(cond, #cond)
+#endif
+
+enum weir_direction {
+	WEIR_DIRECTION_UNKNOWN = 0,
+	WEIR_INCOMING = 1, /* the local end listened */
+	WEIR_OUTGOING = 2, /* the local end connected */
+};
+
+/* How the PID of a socket came to be known. */
+enum weir_owner {
+	WEIR_OWNER_NONE = 0,
+	WEIR_OWNER_LISTENER = 1, /* inherited from the listener: not accepted yet, as far as seen */
+	WEIR_OWNER_EXACT = 2,	 /* seen using the socket, or holding its descriptor */
+};
+
+/* Who a record is about. Addresses are 16 bytes, IPv4 mapped (::ffff:a.b.c.d). */
+struct weir_conn_id {
+	__u8 local[16];
+	__u8 remote[16];
+	__u64 cgroup;	   /* cgroup id of the owner, 0 = unknown */
+	__u32 netns;	   /* inode number of the network namespace */
+	__u32 pid;	   /* thread group id in the initial PID namespace, 0 = unknown */
+	__u16 local_port;  /* host byte order */
+	__u16 remote_port; /* host byte order */
+	__u8 transport;	   /* IPPROTO_TCP */
+	__u8 peer_is_local; /* incoming, from an address that this host connects from */
+	__u8 direction;	   /* enum weir_direction */
+	__u8 owner;	   /* enum weir_owner */
+	char process[16];  /* name of the owner's thread group leader, NUL-padded */
+};
+WEIR_ASSERT(sizeof(struct weir_conn_id) == 72);
+
+enum weir_record_kind {
+	WEIR_RECORD_TCP = 1,
+	WEIR_RECORD_HTTP = 2,
+};
+
+/* Every record begins with its kind (u32). */
+
+enum weir_tcp_flags {
+	WEIR_TCP_ESTABLISHED = 1, /* first report of this connection */
+	WEIR_TCP_CLOSED = 2,	  /* last report of this connection */
+	WEIR_TCP_FAILED = 4,	  /* the connect failed, error says why; no connection was made */
+};
+
+/* What a TCP connection did since its last record. */
+struct weir_tcp_record {
+	__u32 kind;  /* WEIR_RECORD_TCP */
+	__u32 flags; /* enum weir_tcp_flags */
+	__u64 time;  /* boot time, ns */
+	struct weir_conn_id id;
+	__u64 bytes_sent;     /* payload sent for the first time */
+	__u64 bytes_received; /* payload received in order */
+	__u32 retransmits;    /* segments */
+	__u32 rtt;	      /* us, smoothed; 0 = no sample */
+	__u32 rtt_var;	      /* us, mean deviation */
+	__u32 error;	      /* errno of a failed connect */
+};
+WEIR_ASSERT(sizeof(struct weir_tcp_record) == 120);
+
+enum weir_http_flags {
+	WEIR_HTTP_SERVER = 1,	     /* the request was received here */
+	WEIR_HTTP_PATH_TRUNCATED = 2,
+	WEIR_HTTP_CONTINUED = 4,     /* more bytes of a request that was reported before: count 0 */
+};
+
+/* Method, space and path of a request; the rest of the request is never kept. */
+#define WEIR_HTTP_HEAD_MAX 208
+
+/* One HTTP/1 request and its response. Sent without the unused end of head. */
+struct weir_http_record {
+	__u32 kind;	  /* WEIR_RECORD_HTTP */
+	__u16 status;	  /* 0 = no response seen */
+	__u8 flags;	  /* enum weir_http_flags */
+	__u8 version;	  /* 10 or 11, 0 = unknown */
+	__u64 time;	  /* boot time of the request's first byte, ns */
+	struct weir_conn_id id;
+	__u64 latency;	      /* ns, request's first byte to response's first byte */
+	__u64 request_bytes;  /* bytes of the connection in the request's direction */
+	__u64 response_bytes;
+	__u16 head_len;	      /* bytes of head in use; ends before '?' */
+	__u8 method_len;      /* head starts with the method, then one space, then the path */
+	__u8 reserved[5];
+	char head[WEIR_HTTP_HEAD_MAX];
+};
+WEIR_ASSERT(offsetof(struct weir_http_record, head) == 120);
+WEIR_ASSERT(sizeof(struct weir_http_record) == 120 + WEIR_HTTP_HEAD_MAX);
+
+/* Counters of the kernel side, one per-CPU array. Names and help: plugin/base/ledger. */
+enum weir_stat {
+	WEIR_STAT_RING_FULL_TCP = 0,	 /* close records that found the ring full */
+	WEIR_STAT_RING_FULL_HTTP,	 /* request records that found the ring full */
+	WEIR_STAT_STORAGE_REFUSED,	 /* sockets the kernel gave no storage for */
+	WEIR_STAT_BUFFER_UNREADABLE,	 /* HTTP sockets whose data could not be read */
+	WEIR_STAT_SEEN_LATE,		 /* connections first seen after they began */
+	WEIR_STAT_CLOSED_UNSEEN,	 /* connections seen only at their end */
+	WEIR_STAT_ACCEPTED,		 /* incoming connections established */
+	WEIR_STAT_SETTLED,		 /* of those: owner known exactly, or gone */
+	WEIR_STAT_MAX,
+};
+
+#endif /* WEIR_EVENTS_H */

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * TCP without a cost per packet.
+ *
+ * The kernel counts bytes, retransmissions and round trips in its own socket. Weir
+ * learns of a connection when its state changes, reads the counters in a walk over
+ * the followed sockets once an interval, and once more when the connection ends.
+ * Between those it does nothing.
+ *
+ * The tracing logic stands in static functions over a socket; the entries at the end
+ * only bring them their arguments, so that other attach types can share it.
+ */
+#include "conn.h"
+#include "http.h"
+
+/* Written once at load. */
+const volatile __u32 ring_wake_bytes = 0;
+
+/* The walk's records. Read by user space through mmap after each walk. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 16384); /* set at load */
+	__type(key, __u32);
+	__type(value, struct weir_tcp_record);
+} walk_records SEC(".maps");
+
+/*
+ * Set by user space. A walk goes in passes when there are more sockets than records: walk_count and
+ * walk_full are reset before each pass, walk_number grows with each walk, so that a socket that was
+ * reported in one pass leaves the room to others in the next.
+ */
+__u32 walk_number = 0;
+__u32 walk_count = 0;
+__u32 walk_full = 0; /* sockets that found no room: they have moved nothing */
+/* A connection that was established after this moment (boot time, ns) and was not seen to be accepted is left
+ * to the next walk, so that it is not reported as the listener's and a moment later as its owner's. */
+__u64 walk_unowned_since = 0;
+
+/* Set by user space for a first pass, so that the addresses that this host connects from are known
+ * before the connections that it accepted are looked at. */
+__u32 held_outgoing_only = 0;
+
+static __always_inline void record_rtt(struct weir_tcp_record *record, const struct tcp_sock *tp)
+{
+	record->rtt = tp->srtt_us >> 3;
+	record->rtt_var = tp->mdev_us >> 2;
+}
+
+static __always_inline void connection_begins(struct conn *conn)
+{
+	conn->sent = 0;
+	conn->received = 0;
+	conn->retransmits = 0;
+	conn->established = NOT_ESTABLISHED;
+	conn->settled = 0;
+	__builtin_memset(&conn->http, 0, sizeof(conn->http));
+	conn->role = ROLE_CONNECTION;
+}
+
+static __always_inline void on_connect(const struct sock *sk)
+{
+	struct conn *conn = conn_create(sk);
+
+	if (!conn)
+		return;
+	connection_begins(conn);
+	conn->record.id.direction = WEIR_OUTGOING;
+	conn->record.id.owner = WEIR_OWNER_NONE;
+	id_set_endpoints(&conn->record.id, sk);
+	conn_set_owner_current(conn);
+}
+
+static __always_inline void on_listen(const struct sock *sk)
+{
+	struct conn *conn = conn_create(sk);
+
+	if (!conn)
+		return;
+	conn->role = ROLE_LISTENER;
+	conn->record.id.direction = WEIR_INCOMING;
+	conn->record.id.owner = WEIR_OWNER_NONE;
+	id_set_endpoints(&conn->record.id, sk);
+	conn_set_owner_current(conn);
+}
+
+static __always_inline void on_established(const struct sock *sk)
+{
+	struct conn *conn = conn_get(sk);
+
+	if (!conn) {
+		/* a child of a listener that is not followed: one of the kernel's own */
+		conn = conn_create(sk);
+		if (!conn)
+			return;
+		conn->role = ROLE_LISTENER;
+	}
+	id_set_endpoints(&conn->record.id, sk);
+	if (conn->role != ROLE_CONNECTION) {
+		connection_begins(conn);
+		conn->record.id.direction = WEIR_INCOMING;
+		if (conn->record.id.owner == WEIR_OWNER_EXACT)
+			conn->record.id.owner = WEIR_OWNER_LISTENER;
+		stat_add(WEIR_STAT_ACCEPTED, 1);
+	}
+	id_note_peer(&conn->record.id);
+	conn->established_at = bpf_ktime_get_boot_ns();
+	conn->established = ESTABLISHED_NEW;
+}
+
+static __always_inline void on_close(const struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+	struct conn *conn = conn_get(sk);
+	struct weir_tcp_record record;
+	struct tcp_counters now;
+
+	if (!tp)
+		return;
+	if (!conn) {
+		if (sk->__sk_common.skc_state != TCP_LISTEN && sk->__sk_common.skc_state != TCP_CLOSE)
+			stat_add(WEIR_STAT_CLOSED_UNSEEN, 1);
+		return;
+	}
+	if (conn->role != ROLE_CONNECTION) {
+		conn->role = ROLE_NONE;
+		return;
+	}
+	http_report(conn);
+	conn->http.phase = HTTP_NOT;
+	conn_settled(conn);
+	conn->role = ROLE_NONE;
+
+	__builtin_memset(&record, 0, sizeof(record));
+	record.kind = WEIR_RECORD_TCP;
+	record.time = bpf_ktime_get_boot_ns();
+	record.id = conn->record.id;
+	tcp_read_counters(sk, tp, &now);
+	record.bytes_sent = SETTLE(conn->sent, now.sent);
+	record.bytes_received = SETTLE(conn->received, now.received);
+	record.retransmits = SETTLE(conn->retransmits, now.retransmits);
+	record_rtt(&record, tp);
+	switch (__sync_lock_test_and_set(&conn->established, NOT_ESTABLISHED)) {
+	case NOT_ESTABLISHED:
+		if (record.id.direction != WEIR_OUTGOING)
+			return;
+		record.flags = WEIR_TCP_FAILED;
+		record.error = sk->sk_err;
+		break;
+	case ESTABLISHED_NEW:
+		record.flags = WEIR_TCP_ESTABLISHED | WEIR_TCP_CLOSED;
+		break;
+	default:
+		record.flags = WEIR_TCP_CLOSED;
+	}
+	if (bpf_ringbuf_output(&ring, &record, sizeof(record), ring_flags(sizeof(record))))
+		stat_add(WEIR_STAT_RING_FULL_TCP, 1);
+}
+
+static __always_inline void on_state_change(const struct sock *sk, int old, int new)
+{
+	struct conn *conn;
+
+	if (sk->sk_protocol != IPPROTO_TCP || !is_inet(sk))
+		return;
+	switch (new) {
+	case TCP_SYN_SENT:
+		on_connect(sk);
+		break;
+	case TCP_LISTEN:
+		on_listen(sk);
+		break;
+	case TCP_ESTABLISHED:
+		on_established(sk);
+		break;
+	case TCP_CLOSE:
+		on_close(sk);
+		break;
+	case TCP_FIN_WAIT1:
+	case TCP_LAST_ACK:
+		/* shutdown() or close(): the owner's own system call, unless the peer's data
+		 * completed a handshake that the owner had shut down already */
+		conn = old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT ? conn_get(sk) : NULL;
+		if (conn && conn->role == ROLE_CONNECTION)
+			conn_set_owner_current(conn);
+		break;
+	}
+}
+
+/* Reports what a live connection did since the last report. */
+static __always_inline void walk_connection(const struct sock *sk, struct conn *conn)
+{
+	struct weir_tcp_record *record;
+	struct tcp_counters now;
+	struct tcp_sock *tp;
+	__u32 at = walk_count;
+	bool is_new;
+
+	if (conn->role != ROLE_CONNECTION || conn->established == NOT_ESTABLISHED || conn->walked == walk_number)
+		return;
+	if (conn->record.id.owner != WEIR_OWNER_EXACT && conn->established_at > walk_unowned_since)
+		return;
+	tp = bpf_skc_to_tcp_sock((void *)sk);
+	if (!tp)
+		return;
+	http_report_from_walk(conn);
+	tcp_read_counters(sk, tp, &now);
+	is_new = conn->established == ESTABLISHED_NEW;
+	if (!is_new && now.sent <= conn->sent && now.received <= conn->received &&
+	    now.retransmits <= conn->retransmits)
+		return;
+	record = bpf_map_lookup_elem(&walk_records, &at);
+	if (!record) {
+		walk_full++;
+		return;
+	}
+	record->kind = WEIR_RECORD_TCP;
+	record->time = bpf_ktime_get_boot_ns();
+	record->id = conn->record.id;
+	is_new = is_new && __sync_val_compare_and_swap(&conn->established, ESTABLISHED_NEW,
+						       ESTABLISHED_REPORTED) == ESTABLISHED_NEW;
+	record->flags = is_new ? WEIR_TCP_ESTABLISHED : 0;
+	record->bytes_sent = ADVANCE(conn->sent, now.sent);
+	record->bytes_received = ADVANCE(conn->received, now.received);
+	record->retransmits = ADVANCE(conn->retransmits, now.retransmits);
+	record_rtt(record, tp);
+	record->error = 0;
+	conn->walked = walk_number;
+	walk_count = at + 1;
+}
+
+/* Starts to follow a socket that a task holds, or learns the owner of one that is followed. */
+static __always_inline void visit_held_socket(struct task_struct *task, const struct sock *sk)
+{
+	__u8 state = sk->__sk_common.skc_state;
+	struct tcp_sock *tp;
+	struct conn *conn;
+
+	if (sk->sk_protocol != IPPROTO_TCP || !is_inet(sk) || state == TCP_CLOSE || state == TCP_SYN_SENT)
+		return;
+	tp = bpf_skc_to_tcp_sock((void *)sk);
+	if (!tp)
+		return;
+	if (held_outgoing_only && (state == TCP_LISTEN || tcp_direction(sk, tp) != WEIR_OUTGOING))
+		return;
+	conn = conn_create(sk);
+	if (!conn)
+		return;
+	if (conn->role == ROLE_NONE) {
+		if (state == TCP_LISTEN) {
+			conn->role = ROLE_LISTENER;
+			conn->record.id.direction = WEIR_INCOMING;
+			id_set_endpoints(&conn->record.id, sk);
+		} else {
+			conn_adopt(conn, sk, tp);
+		}
+	}
+	if (conn->record.id.owner != WEIR_OWNER_EXACT) {
+		id_set_owner(&conn->record.id, task);
+		conn_settled(conn);
+	}
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(weir_state, const struct sock *sk, int old, int new)
+{
+	on_state_change(sk, old, new);
+	return 0;
+}
+
+SEC("iter/bpf_sk_storage_map")
+int weir_walk(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct sock *sk = ctx->sk;
+	struct conn *conn = ctx->value;
+
+	if (sk && conn)
+		walk_connection(sk, conn);
+	return 0;
+}
+
+SEC("iter/task_file")
+int weir_held(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct socket *socket;
+	struct sock *sk;
+
+	if (!task || !file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (sk)
+		visit_held_socket(task, sk);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
