@@ -1,0 +1,74 @@
+// The coverage ledger: what Weir did not see, by reason.
+//
+// Every place that drops, refuses or overflows counts here, under a name that exists once. A batch
+// carries what was lost in its interval; the store keeps it, and every answer of the API sums it
+// over the range asked for.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace weir {
+
+// X(identifier, what one unit of the counter means). The identifier is the name in status, metrics
+// and coverage; names are stored, so they are only ever added.
+#define WEIR_LOSSES(X)                                                                           \
+    X(ring_full_tcp, "connections whose end found the ring to user space full")                  \
+    X(ring_full_http, "requests whose record found the ring to user space full")                 \
+    X(socket_storage_refused, "sockets that the kernel gave no storage for")                     \
+    X(http_buffer_unreadable, "sends or receives on HTTP sockets whose bytes could not be read") \
+    X(seen_late, "connections first seen after they began: what they did before is missing")     \
+    X(closed_unseen, "connections seen only at their end")                                       \
+    X(owner_unknown, "connections reported without a known process")                             \
+    X(flow_table_full, "records added to ~other because the flow table was full")                \
+    X(paths_folded, "requests added to ~other because an interval had too many different ones")  \
+    X(record_malformed, "records from the kernel side that made no sense")                       \
+    X(batches_merged, "intervals merged into the next because a reader was behind")              \
+    X(points_refused, "points that the host did not take in time")                               \
+    X(store_failed, "intervals that could not be written to the store")                          \
+    X(store_unreadable, "stored rows that could not be read back")
+
+enum class Loss : std::uint8_t {
+#define WEIR_X(name, help) name,
+    WEIR_LOSSES(WEIR_X)
+#undef WEIR_X
+        count
+};
+
+inline constexpr std::size_t kLossCount = static_cast<std::size_t>(Loss::count);
+
+struct LossInfo {
+    std::string_view name;
+    std::string_view help;
+};
+
+inline constexpr std::array<LossInfo, kLossCount> kLosses = {{
+#define WEIR_X(name, help) {#name, help},
+    WEIR_LOSSES(WEIR_X)
+#undef WEIR_X
+}};
+
+// Amounts by reason, indexed by Loss. A plain value.
+using LossCounts = std::array<std::uint64_t, kLossCount>;
+
+// Totals since start. Thread-safe.
+class Ledger {
+public:
+    void add(Loss loss, std::uint64_t n = 1) {
+        counts_[static_cast<std::size_t>(loss)].fetch_add(n, std::memory_order_relaxed);
+    }
+
+    LossCounts totals() const {
+        LossCounts out{};
+        for (std::size_t i = 0; i < kLossCount; i++) out[i] = counts_[i].load(std::memory_order_relaxed);
+        return out;
+    }
+
+private:
+    std::array<std::atomic<std::uint64_t>, kLossCount> counts_{};
+};
+
+}  // namespace weir

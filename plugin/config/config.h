@@ -1,0 +1,67 @@
+// The configuration, parsed and checked.
+//
+// One table (keys.h) holds every key with its type, default, range, environment variable and help; the
+// parser, the checks, the sample and schema() are all driven by it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "plugin/base/status.h"
+
+namespace weir::config {
+
+struct Config {
+    std::int64_t interval_ns = 0;
+    std::string host;     // empty: the machine's host name
+    std::string service;  // tag `service`
+    std::vector<std::string> protocols;
+    std::vector<std::string> l7net_enabled;
+    std::int64_t ephemeral_port = 0;  // client ports from here on fold to `*`; 0 = none do
+    std::string loopback;             // "keep" or "drop"
+    bool ipv6_disabled = false;
+    std::map<std::string, std::string> tags;  // on every point
+
+    struct Limits {
+        std::int64_t flows = 0;          // rows of an interval, per layer
+        std::int64_t ring_bytes = 0;     // between kernel and collector, a power of two
+        std::int64_t query_time_ns = 0;  // for one request to the API
+        bool operator==(const Limits&) const = default;
+    } limits;
+
+    struct Store {
+        bool enabled = true;
+        std::string path;
+        std::int64_t detail_ns = 0;
+        std::int64_t rollup_ns = 0;
+        std::int64_t max_bytes = 0;
+        bool operator==(const Store&) const = default;
+    } store;
+
+    struct Http {
+        std::string listen;  // "address:port"; empty: no endpoint
+        std::string token;
+        std::string tls_cert;
+        std::string tls_key;
+        bool operator==(const Http&) const = default;
+    } http;
+
+    bool wants_http() const;  // l7net_enabled holds "httpflow"
+    bool operator==(const Config&) const = default;
+};
+
+// Reads the value of an environment variable; nullptr when it is not set. Tests bring their own.
+using Environment = const char* (*)(const char* name);
+
+// Parses [[inputs.weir]] and applies WEIR_* overrides. The error's message holds every mistake, one a
+// line: "line N: key: what is wrong", or "environment: NAME: ..." for an override.
+Result<Config> parse(std::string_view toml, Environment environment);
+
+// Static texts, made from the table of keys once.
+const std::string& sample_toml();
+const std::string& schema_json();
+
+}  // namespace weir::config

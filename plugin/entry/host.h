@@ -1,0 +1,43 @@
+// The host agent, as the rest of the plugin sees it: a copy of its callback table behind C++ names.
+//
+// Thread-safe. No lock is held during a callback.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "abi/include/weir_abi.h"
+#include "plugin/base/clock.h"
+#include "plugin/base/log.h"
+#include "plugin/base/status.h"
+#include "plugin/point/encoder.h"
+
+namespace weir::entry {
+
+weir_code to_code(ErrorCode code);
+
+class Host final : public Clock {
+public:
+    // Takes what lies inside table.struct_size; what an older host does not bring stays NULL.
+    static Result<Host> copy(const weir_host_v1* table);
+
+    std::int32_t points_format() const { return table_.points_format; }
+    Logger logger() const;
+    weir_emit_result emit(std::string_view bytes, std::uint64_t point_count) const;
+    void report_status(weir_code code, std::string_view text) const;
+    bool should_stop() const;
+
+    // Changes when global_tags() would answer something else.
+    std::uint64_t global_tags_version() const;
+    std::vector<Tag> global_tags() const;
+
+    std::int64_t wall_ns() const override { return table_.now_ns(table_.ctx); }
+    std::int64_t boot_ns() const override { return system_clock().boot_ns(); }
+
+private:
+    weir_host_v1 table_{};
+};
+
+}  // namespace weir::entry

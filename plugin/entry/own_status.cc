@@ -1,0 +1,81 @@
+#include "plugin/entry/own_status.h"
+
+#include <sys/utsname.h>
+
+#include "abi/include/weir_abi.h"
+#include "plugin/entry/describe.h"
+
+namespace weir::entry {
+namespace {
+
+// An interval that is later than this many of its lengths means that collecting has stopped.
+constexpr std::int64_t kLateIntervals = 3;
+
+std::string kernel_release() {
+    utsname name{};
+    uname(&name);
+    return name.release;
+}
+
+}  // namespace
+
+OwnStatus::OwnStatus(std::string host, std::int64_t interval_ns, const Capabilities& source,
+                     const Clock& clock, const Ledger& ledger)
+    : host_(std::move(host)),
+      source_(source),
+      clock_(clock),
+      ledger_(ledger),
+      started_ns_(clock.wall_ns()),
+      interval_ns_(interval_ns) {}
+
+void OwnStatus::set_running(const Collector* collector, const Emitter* emitter) {
+    emitter_ = emitter;
+    collector_ = collector;
+}
+
+http::Health OwnStatus::health() const {
+    const Collector* collector = collector_;
+    if (collector == nullptr) return {false, "starting"};
+    const std::int64_t last = collector->intervals() == 0 ? started_ns_ : collector->last_end_ns();
+    if (clock_.wall_ns() - last > (kLateIntervals + 1) * interval_ns_) {
+        return {false, "the last interval ended long ago: the collect thread does not come round"};
+    }
+    return {true, ""};
+}
+
+http::Facts OwnStatus::facts() const {
+    http::Facts out;
+    out.version = kPluginVersion;
+    out.abi = std::to_string(WEIR_ABI_MAJOR) + "." + std::to_string(WEIR_ABI_MINOR);
+    out.host = host_;
+    out.kernel = kernel_release();
+    out.tier = source_.tier;
+    out.tier_reason = source_.why;
+    out.started_ns = started_ns_;
+    out.interval_ns = interval_ns_;
+    return out;
+}
+
+std::vector<http::Metric> OwnStatus::metrics() const {
+    using enum http::Metric::Kind;
+    std::vector<http::Metric> out;
+    const auto add = [&](const char* name, const char* help, http::Metric::Kind kind, double value) {
+        out.push_back({name, help, kind, value, {}});
+    };
+    if (const Collector* collector = collector_) {
+        add("weir_intervals_total", "intervals collected", counter,
+            static_cast<double>(collector->intervals()));
+        add("weir_flows", "flows in the last interval", gauge, static_cast<double>(collector->last_flows()));
+        add("weir_sweep_seconds", "time of the last walk over live connections", gauge,
+            static_cast<double>(collector->last_sweep_ns()) * 1e-9);
+    }
+    if (const Emitter* emitter = emitter_) {
+        add("weir_points_total", "points that the host took", counter,
+            static_cast<double>(emitter->points()));
+        add("weir_host_busy_total", "times that the host did not take points at once", counter,
+            static_cast<double>(emitter->busy_answers()));
+    }
+    return out;
+}
+
+}  // namespace weir::entry

@@ -1,0 +1,78 @@
+#include "plugin/flow/address.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace weir {
+namespace {
+
+constexpr std::array<std::uint8_t, 12> kV4Prefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+AddressType type_of_v4(const std::uint8_t* b) {
+    if (b[0] == 127) return AddressType::loopback;
+    if (b[0] >= 224 && b[0] <= 239) return AddressType::multicast;
+    const bool rfc1918 = b[0] == 10 || (b[0] == 172 && (b[1] & 0xf0) == 16) || (b[0] == 192 && b[1] == 168);
+    return rfc1918 ? AddressType::private_ : AddressType::other;
+}
+
+}  // namespace
+
+Address Address::v4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) {
+    Address out;
+    std::copy(kV4Prefix.begin(), kV4Prefix.end(), out.bytes.begin());
+    out.bytes[12] = a;
+    out.bytes[13] = b;
+    out.bytes[14] = c;
+    out.bytes[15] = d;
+    return out;
+}
+
+std::optional<Address> Address::parse(std::string_view text) {
+    char buffer[INET6_ADDRSTRLEN] = {};
+    if (text.size() >= sizeof(buffer)) return std::nullopt;
+    std::copy(text.begin(), text.end(), buffer);
+    in_addr four{};
+    if (inet_pton(AF_INET, buffer, &four) == 1) {
+        std::array<std::uint8_t, 4> b{};
+        std::memcpy(b.data(), &four, b.size());
+        return v4(b[0], b[1], b[2], b[3]);
+    }
+    Address out;
+    if (inet_pton(AF_INET6, buffer, out.bytes.data()) == 1) return out;
+    return std::nullopt;
+}
+
+bool Address::is_v4() const { return std::equal(kV4Prefix.begin(), kV4Prefix.end(), bytes.begin()); }
+
+AddressType Address::type() const {
+    if (is_v4()) return type_of_v4(bytes.data() + 12);
+    if (bytes[0] == 0xff) return AddressType::multicast;
+    if ((bytes[0] & 0xfe) == 0xfc) return AddressType::private_;                      // fc00::/7
+    if (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80) return AddressType::private_;  // fe80::/10
+    const bool zeros = std::all_of(bytes.begin(), bytes.end() - 1, [](auto b) { return b == 0; });
+    return zeros && bytes[15] == 1 ? AddressType::loopback : AddressType::other;
+}
+
+std::string Address::to_string() const {
+    char buffer[INET6_ADDRSTRLEN] = {};
+    if (is_v4()) {
+        inet_ntop(AF_INET, bytes.data() + 12, buffer, sizeof(buffer));
+    } else {
+        inet_ntop(AF_INET6, bytes.data(), buffer, sizeof(buffer));
+    }
+    return buffer;
+}
+
+std::string_view to_string(AddressType type) {
+    switch (type) {
+        case AddressType::private_: return "private";
+        case AddressType::loopback: return "loopback";
+        case AddressType::multicast: return "multicast";
+        case AddressType::other: break;
+    }
+    return "other";
+}
+
+}  // namespace weir

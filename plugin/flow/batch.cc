@@ -1,0 +1,25 @@
+#include "plugin/flow/batch.h"
+
+namespace weir {
+
+std::string_view to_string(Direction direction) {
+    switch (direction) {
+        case Direction::incoming: return "incoming";
+        case Direction::outgoing: return "outgoing";
+        case Direction::unknown: break;
+    }
+    return "unknown";
+}
+
+std::string_view to_string(Transport transport) { return transport == Transport::udp ? "udp" : "tcp"; }
+
+std::string_view to_string(HttpVersion version) {
+    switch (version) {
+        case HttpVersion::http10: return "1.0";
+        case HttpVersion::http11: return "1.1";
+        case HttpVersion::unknown: break;
+    }
+    return "unknown";
+}
+
+}  // namespace weir

@@ -1,0 +1,134 @@
+#include "plugin/flow/batch_builder.h"
+
+#include <tsl/robin_map.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <limits>
+#include <string>
+
+#include "plugin/base/bytes_hash.h"
+#include "plugin/protocol/route.h"
+
+namespace weir {
+namespace {
+
+struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return XXH3_64bits(text.data(), text.size()); }
+};
+
+constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
+
+template <typename Row>
+void add_bytes(Row& into, const Row& from) {
+    into.bytes_written += from.bytes_written;
+    into.bytes_read += from.bytes_read;
+}
+
+}  // namespace
+
+struct BatchBuilder::Index {
+    tsl::robin_map<std::string, StringId, TextHash, std::equal_to<>> strings;
+    tsl::robin_map<Flow, std::uint32_t, BytesHash<Flow>, BytesEqual<Flow>> flows;
+    std::vector<std::uint32_t> l4;  // by flow: index into Batch::l4, or kNone
+    tsl::robin_map<L7Key, std::uint32_t, BytesHash<L7Key>, BytesEqual<L7Key>> l7;
+    std::string route;
+};
+
+BatchBuilder::BatchBuilder() : batch_(std::make_unique<Batch>()), index_(std::make_unique<Index>()) {}
+BatchBuilder::~BatchBuilder() = default;
+BatchBuilder::BatchBuilder(BatchBuilder&&) noexcept = default;
+BatchBuilder& BatchBuilder::operator=(BatchBuilder&&) noexcept = default;
+
+StringId BatchBuilder::intern(std::string_view text) {
+    if (text.empty()) return 0;
+    if (const auto at = index_->strings.find(text); at != index_->strings.end()) return at->second;
+    const StringId id = batch_->strings.append(text);
+    index_->strings.emplace(std::string(text), id);
+    return id;
+}
+
+std::uint32_t BatchBuilder::flow(const Flow& flow) {
+    const auto next = static_cast<std::uint32_t>(batch_->flows.size());
+    const auto [at, is_new] = index_->flows.try_emplace(flow, next);
+    if (is_new) {
+        batch_->flows.push_back(flow);
+        index_->l4.push_back(kNone);
+    }
+    return at->second;
+}
+
+bool BatchBuilder::has_flow(const Flow& flow) const { return index_->flows.contains(flow); }
+
+L4Row& BatchBuilder::l4(std::uint32_t flow) {
+    std::uint32_t& at = index_->l4[flow];
+    if (at == kNone) {
+        at = static_cast<std::uint32_t>(batch_->l4.size());
+        batch_->l4.emplace_back().flow = flow;
+    }
+    return batch_->l4[at];
+}
+
+L7Row& BatchBuilder::l7(const L7Key& key) {
+    const auto next = static_cast<std::uint32_t>(batch_->l7.size());
+    const auto [at, is_new] = index_->l7.try_emplace(key, next);
+    if (is_new) {
+        L7Row& row = batch_->l7.emplace_back();
+        row.flow = key.flow;
+        row.method = key.method;
+        row.path = key.path;
+        row.status = key.status;
+        row.version = key.version;
+        row.truncated = key.truncated;
+        protocol::fold_route(text(key.path), index_->route);
+        row.route = intern(index_->route);
+    }
+    return batch_->l7[at->second];
+}
+
+bool BatchBuilder::has_l7(const L7Key& key) const { return index_->l7.contains(key); }
+
+void BatchBuilder::add(const Batch& from) {
+    if (batch_->end_ns == 0) {
+        batch_->begin_ns = from.begin_ns;
+        batch_->host = from.host;
+        batch_->service = from.service;
+    }
+    batch_->begin_ns = std::min(batch_->begin_ns, from.begin_ns);
+    batch_->end_ns = std::max(batch_->end_ns, from.end_ns);
+    for (std::size_t i = 0; i < kLossCount; i++) batch_->losses[i] += from.losses[i];
+
+    std::vector<std::uint32_t> flows;
+    flows.reserve(from.flows.size());
+    for (Flow copy : from.flows) {
+        copy.process = intern(from.strings[copy.process]);
+        copy.peer_process = intern(from.strings[copy.peer_process]);
+        flows.push_back(flow(copy));
+    }
+    for (const L4Row& row : from.l4) {
+        L4Row& into = l4(flows[row.flow]);
+        add_bytes(into, row);
+        into.retransmits += row.retransmits;
+        into.tcp_established += row.tcp_established;
+        into.tcp_closed += row.tcp_closed;
+        into.connect_failed += row.connect_failed;
+        into.rtt.merge(row.rtt);
+        into.rtt_var.merge(row.rtt_var);
+    }
+    for (const L7Row& row : from.l7) {
+        L7Row& into = l7({flows[row.flow], intern(from.strings[row.method]), intern(from.strings[row.path]),
+                          row.status, row.version, row.truncated});
+        add_bytes(into, row);
+        into.count += row.count;
+        into.latency.merge(row.latency);
+    }
+}
+
+std::unique_ptr<Batch> BatchBuilder::take() {
+    auto out = std::move(batch_);
+    *this = BatchBuilder();
+    return out;
+}
+
+}  // namespace weir

@@ -1,0 +1,59 @@
+// Finds or makes the rows of a batch: strings once, flows once, one L4 row a flow, one L7 row for each
+// method, path, status and version of a flow. Rows are found by hash; what is handed out is an index or
+// a reference that is valid until the next call.
+//
+// Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "plugin/flow/batch.h"
+
+namespace weir {
+
+struct L7Key {
+    std::uint32_t flow = 0;
+    StringId method = 0;
+    StringId path = 0;
+    std::uint16_t status = 0;
+    HttpVersion version = HttpVersion::unknown;
+    bool truncated = false;
+};
+
+class BatchBuilder {
+public:
+    BatchBuilder();
+    ~BatchBuilder();
+    BatchBuilder(BatchBuilder&&) noexcept;
+    BatchBuilder& operator=(BatchBuilder&&) noexcept;
+
+    StringId intern(std::string_view text);
+    std::string_view text(StringId id) const { return batch_->strings[id]; }
+
+    // Index of the flow in Batch::flows; found by all of its members.
+    std::uint32_t flow(const Flow& flow);
+    bool has_flow(const Flow& flow) const;
+    const Flow& flow_at(std::uint32_t index) const { return batch_->flows[index]; }
+    std::size_t flow_count() const { return batch_->flows.size(); }
+
+    L4Row& l4(std::uint32_t flow);
+    // A new row gets its route from `path`.
+    L7Row& l7(const L7Key& key);
+    bool has_l7(const L7Key& key) const;
+    std::size_t l7_count() const { return batch_->l7.size(); }
+
+    // Adds all rows of a batch; its time extends this one's.
+    void add(const Batch& from);
+
+    // The batch; the builder is empty afterwards.
+    std::unique_ptr<Batch> take();
+
+private:
+    struct Index;
+    std::unique_ptr<Batch> batch_;
+    std::unique_ptr<Index> index_;
+};
+
+}  // namespace weir

@@ -1,0 +1,196 @@
+#include "plugin/flow/flow_table.h"
+
+#include <netinet/in.h>
+#include <tsl/robin_map.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "plugin/base/bytes_hash.h"
+#include "plugin/base/utf8.h"
+#include "plugin/protocol/http_request.h"
+
+namespace weir {
+namespace {
+
+constexpr std::string_view kOther = "~other";
+
+Address address_of(const __u8 (&bytes)[16]) {
+    Address out;
+    std::copy(std::begin(bytes), std::end(bytes), out.bytes.begin());
+    return out;
+}
+
+// Where a server of this host listens. On loopback addresses the same port may be another server
+// in each network namespace.
+struct ServerKey {
+    Address address;
+    std::uint32_t netns = 0;
+    std::uint32_t port = 0;
+};
+
+ServerKey server_key(const Flow& flow) {
+    const Address& address = flow.server();
+    return {address, address.type() == AddressType::loopback ? flow.netns : 0, flow.server_port()};
+}
+
+// A bounded map that forgets: entries that were not set again for one to two generations go.
+template <typename Key, typename Value>
+class Recent {
+public:
+    void set(const Key& key, const Value& value) {
+        if (young_.size() >= kMax) {
+            old_ = std::move(young_);
+            young_.clear();
+        }
+        young_.insert_or_assign(key, value);
+    }
+    const Value* find(const Key& key) const {
+        if (const auto at = young_.find(key); at != young_.end()) return &at->second;
+        const auto at = old_.find(key);
+        return at != old_.end() ? &at->second : nullptr;
+    }
+
+private:
+    static constexpr std::size_t kMax = 16384;
+    using Map = tsl::robin_map<Key, Value, BytesHash<Key>, BytesEqual<Key>>;
+    Map young_, old_;
+};
+
+}  // namespace
+
+struct FlowTable::Memory {
+    Recent<Address, bool> local_addresses;
+    Recent<ServerKey, std::string> servers;  // to their process
+};
+
+FlowTable::FlowTable(FlowOptions options, Ledger& ledger)
+    : options_(std::move(options)), ledger_(ledger), memory_(std::make_unique<Memory>()) {}
+
+FlowTable::~FlowTable() = default;
+
+void FlowTable::set_options(FlowOptions options) { options_ = std::move(options); }
+
+void FlowTable::on_tcp(const weir_tcp_record& record) {
+    if (is_dropped(record.id)) return;
+    L4Row& row = rows_.l4(find_flow(record.id));
+    row.bytes_written += record.bytes_sent;
+    row.bytes_read += record.bytes_received;
+    row.retransmits += record.retransmits;
+    row.tcp_established += (record.flags & WEIR_TCP_ESTABLISHED) != 0;
+    row.tcp_closed += (record.flags & WEIR_TCP_CLOSED) != 0;
+    row.connect_failed += (record.flags & WEIR_TCP_FAILED) != 0;
+    if (record.rtt != 0) {
+        row.rtt.add(record.rtt);
+        row.rtt_var.add(record.rtt_var);
+    }
+    if (record.id.pid == 0 && (record.flags & WEIR_TCP_ESTABLISHED) != 0) ledger_.add(Loss::owner_unknown);
+}
+
+void FlowTable::on_http(const weir_http_record& record, std::string_view head) {
+    if (is_dropped(record.id)) return;
+    const bool is_server = (record.flags & WEIR_HTTP_SERVER) != 0;
+    L7Row& row = find_request(find_flow(record.id), record, head);
+    row.bytes_read += is_server ? record.request_bytes : record.response_bytes;
+    row.bytes_written += is_server ? record.response_bytes : record.request_bytes;
+    if ((record.flags & WEIR_HTTP_CONTINUED) != 0) return;
+    row.count++;
+    if (record.status != 0) row.latency.add(record.latency);
+}
+
+std::unique_ptr<Batch> FlowTable::finish(std::int64_t begin_ns, std::int64_t end_ns) {
+    std::unique_ptr<Batch> batch = rows_.take();
+    batch->begin_ns = begin_ns;
+    batch->end_ns = end_ns;
+    batch->host = options_.host;
+    batch->service = options_.service;
+    name_local_peers(*batch);
+    return batch;
+}
+
+bool FlowTable::is_dropped(const weir_conn_id& id) const {
+    const Address remote = address_of(id.remote);
+    if (options_.drop_v6 && !remote.is_v4()) return true;
+    return options_.drop_loopback &&
+           (remote.type() == AddressType::loopback || address_of(id.local).type() == AddressType::loopback);
+}
+
+Flow FlowTable::flow_of(const weir_conn_id& id) {
+    Flow flow;
+    flow.local = address_of(id.local);
+    flow.remote = address_of(id.remote);
+    flow.netns = id.netns;
+    flow.pid = id.pid;
+    flow.local_port = id.local_port;
+    flow.remote_port = id.remote_port;
+    flow.transport = id.transport == IPPROTO_UDP ? Transport::udp : Transport::tcp;
+    flow.direction = id.direction == WEIR_OUTGOING ? Direction::outgoing : Direction::incoming;
+    flow.is_v6 = !flow.remote.is_v4();
+    flow.peer_is_local = id.peer_is_local != 0;
+    flow.process = intern({id.process, strnlen(id.process, sizeof(id.process))});
+    std::uint16_t& client_port = flow.is_client() ? flow.local_port : flow.remote_port;
+    if (options_.ephemeral_port != 0 && client_port >= options_.ephemeral_port) client_port = 0;
+    return flow;
+}
+
+StringId FlowTable::intern(std::string_view text) { return rows_.intern(to_utf8(text, scratch_)); }
+
+std::uint32_t FlowTable::find_flow(const weir_conn_id& id) {
+    const Flow flow = flow_of(id);
+    if (rows_.flow_count() < options_.max_rows || rows_.has_flow(flow)) return rows_.flow(flow);
+    ledger_.add(Loss::flow_table_full);
+    return other_flow(flow);
+}
+
+std::uint32_t FlowTable::other_flow(const Flow& like) {
+    Flow other;
+    other.local = other.remote = Address::v4(0, 0, 0, 0);
+    other.transport = like.transport;
+    other.direction = like.direction;
+    other.process = rows_.intern(kOther);
+    return rows_.flow(other);
+}
+
+L7Row& FlowTable::find_request(std::uint32_t flow, const weir_http_record& record, std::string_view head) {
+    const auto request = protocol::parse_request_head(head, record.method_len);
+    const HttpVersion version = record.version == 10   ? HttpVersion::http10
+                                : record.version == 11 ? HttpVersion::http11
+                                                       : HttpVersion::unknown;
+    L7Key key{flow, 0, 0, record.status, version, (record.flags & WEIR_HTTP_PATH_TRUNCATED) != 0};
+    if (request) {
+        key.method = intern(request->method);
+        key.path = intern(request->path);
+    } else {
+        ledger_.add(Loss::record_malformed);
+    }
+    if (rows_.l7_count() < options_.max_rows || rows_.has_l7(key)) return rows_.l7(key);
+    // what is left of it is bounded: one row a direction and status class
+    ledger_.add(Loss::paths_folded);
+    L7Key folded;
+    folded.flow = other_flow(rows_.flow_at(flow));
+    folded.path = rows_.intern(kOther);
+    folded.status = static_cast<std::uint16_t>(record.status / 100 * 100);
+    return rows_.l7(folded);
+}
+
+// Names the other end of flows that stay on this host, from what all flows together say.
+void FlowTable::name_local_peers(Batch& batch) {
+    for (const Flow& flow : batch.flows) {
+        memory_->local_addresses.set(flow.local, true);
+        if (!flow.is_client() && flow.process != 0) {
+            memory_->servers.set(server_key(flow), std::string(batch.strings[flow.process]));
+        }
+    }
+    tsl::robin_map<std::string, StringId> names;
+    for (Flow& flow : batch.flows) {
+        if (!flow.is_client() || memory_->local_addresses.find(flow.remote) == nullptr) continue;
+        flow.peer_is_local = true;
+        const std::string* process = memory_->servers.find(server_key(flow));
+        if (process == nullptr) continue;
+        const auto [at, is_new] = names.try_emplace(*process, 0);
+        if (is_new) at.value() = batch.strings.append(*process);
+        flow.peer_process = at->second;
+    }
+}
+
+}  // namespace weir

@@ -1,0 +1,64 @@
+// Adds records up to flows, one interval at a time.
+//
+// A flow is what its key says: both ends, ports (the client's ephemeral one folded), namespace,
+// process. The table has a ceiling; flows beyond it fold into one "~other" flow for each direction, so
+// totals stay exact. finish() turns the interval into a Batch and begins the next.
+//
+// Owned by one thread; no locks.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "plugin/base/ledger.h"
+#include "plugin/flow/batch.h"
+#include "plugin/flow/batch_builder.h"
+#include "plugin/source/source.h"
+
+namespace weir {
+
+struct FlowOptions {
+    std::string host;
+    std::string service;
+    std::uint16_t ephemeral_port = 10001;  // client ports from here on fold; 0 = none do
+    bool drop_loopback = true;
+    bool drop_v6 = false;
+    std::size_t max_rows = 65536;  // of an interval, for each layer
+};
+
+class FlowTable final : public RecordSink {
+public:
+    // The ledger must outlive the table.
+    FlowTable(FlowOptions options, Ledger& ledger);
+    ~FlowTable() override;
+
+    void on_tcp(const weir_tcp_record& record) override;
+    void on_http(const weir_http_record& record, std::string_view head) override;
+
+    // The interval's product, losses not filled in. The table is empty afterwards.
+    std::unique_ptr<Batch> finish(std::int64_t begin_ns, std::int64_t end_ns);
+
+    // Takes effect from the next record on.
+    void set_options(FlowOptions options);
+
+private:
+    struct Memory;  // what outlives an interval
+
+    bool is_dropped(const weir_conn_id& id) const;
+    Flow flow_of(const weir_conn_id& id);
+    StringId intern(std::string_view text);
+    std::uint32_t find_flow(const weir_conn_id& id);
+    std::uint32_t other_flow(const Flow& like);
+    L7Row& find_request(std::uint32_t flow, const weir_http_record& record, std::string_view head);
+    void name_local_peers(Batch& batch);
+
+    FlowOptions options_;
+    Ledger& ledger_;
+    BatchBuilder rows_;
+    std::unique_ptr<Memory> memory_;
+    std::string scratch_;
+};
+
+}  // namespace weir

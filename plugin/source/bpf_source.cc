@@ -1,0 +1,322 @@
+// Order matters at both ends. At the start the programs are attached before the sockets that exist are
+// looked at, so that no connection falls between; a connection met by both is followed once, because
+// socket storage is made once. At the stop the last sweep runs while the programs are still attached,
+// and only then everything is detached.
+#include "plugin/source/bpf_source.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "plugin/base/clock.h"
+#include "plugin/source/libbpf_log.h"
+#include "plugin/source/requirements.h"
+#include "weir_bpf.skel.h"
+
+namespace weir {
+namespace {
+
+struct SkeletonDeleter {
+    void operator()(weir_bpf* skeleton) const { weir_bpf::destroy(skeleton); }
+};
+using Skeleton = std::unique_ptr<weir_bpf, SkeletonDeleter>;
+
+struct RingDeleter {
+    void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
+};
+
+struct LinkDeleter {
+    void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+};
+using Link = std::unique_ptr<bpf_link, LinkDeleter>;
+
+// A read-only view of a mappable BPF array.
+class MappedRecords {
+public:
+    MappedRecords() = default;
+    ~MappedRecords() { unmap(); }
+    MappedRecords(const MappedRecords&) = delete;
+    MappedRecords& operator=(const MappedRecords&) = delete;
+
+    Status map(int fd, std::size_t count) {
+        void* at = mmap(nullptr, count * sizeof(weir_tcp_record), PROT_READ, MAP_SHARED, fd, 0);
+        if (at == MAP_FAILED) return fail(ErrorCode::no_memory, "cannot map the walk's records");
+        records_ = static_cast<const weir_tcp_record*>(at);
+        count_ = count;
+        return {};
+    }
+    void unmap() {
+        if (records_ != nullptr)
+            munmap(const_cast<weir_tcp_record*>(records_), count_ * sizeof(weir_tcp_record));
+        records_ = nullptr;
+    }
+    const weir_tcp_record& operator[](std::size_t i) const { return records_[i]; }
+
+private:
+    const weir_tcp_record* records_ = nullptr;
+    std::size_t count_ = 0;
+};
+
+Error load_error(int code, const LibbpfLog& words, bool privileged) {
+    if (code == -EPERM || code == -EACCES) {
+        if (!privileged || words.summary().empty()) {
+            return {ErrorCode::no_privilege,
+                    "the kernel refuses BPF programs: run as root, or with CAP_BPF and CAP_PERFMON"};
+        }
+    }
+    if (code == -ENOMEM) return {ErrorCode::no_memory, "not enough memory for the BPF programs and maps"};
+    return {ErrorCode::unsupported, std::string("the kernel does not take the BPF programs: ") +
+                                        std::strerror(-code) + "; " + words.summary()};
+}
+
+// Opens and loads. On kernels without the send and receive tracepoints, without HTTP.
+Result<Skeleton> load(const BpfOptions& options, bool http) {
+    const LibbpfLog words;
+    Skeleton skeleton(weir_bpf::open());
+    if (!skeleton) return tl::unexpected(load_error(-errno, words, true));
+    skeleton->rodata->ring_wake_bytes = options.ring_bytes / 4;
+    bpf_map__set_max_entries(skeleton->maps.ring, options.ring_bytes);
+    bpf_map__set_max_entries(skeleton->maps.walk_records, options.walk_records);
+    bpf_program__set_autoload(skeleton->progs.weir_send, http);
+    bpf_program__set_autoload(skeleton->progs.weir_recv, http);
+    const int failed = weir_bpf::load(skeleton.get());
+    if (failed != 0) return tl::unexpected(load_error(failed, words, true));
+    return skeleton;
+}
+
+Result<Link> attach(bpf_program* program) {
+    Link link(bpf_program__attach(program));
+    if (!link) {
+        return fail(ErrorCode::unsupported,
+                    std::string("cannot attach ") + bpf_program__name(program) + ": " + std::strerror(errno));
+    }
+    return link;
+}
+
+// Kernel counters that are losses, and where they go in the ledger.
+struct StatToLoss {
+    weir_stat stat;
+    Loss loss;
+};
+constexpr std::array<StatToLoss, 6> kLossStats = {{
+    {WEIR_STAT_RING_FULL_TCP, Loss::ring_full_tcp},
+    {WEIR_STAT_RING_FULL_HTTP, Loss::ring_full_http},
+    {WEIR_STAT_STORAGE_REFUSED, Loss::socket_storage_refused},
+    {WEIR_STAT_BUFFER_UNREADABLE, Loss::http_buffer_unreadable},
+    {WEIR_STAT_SEEN_LATE, Loss::seen_late},
+    {WEIR_STAT_CLOSED_UNSEEN, Loss::closed_unseen},
+}};
+
+class BpfSource final : public Source {
+public:
+    BpfSource(const BpfOptions& options, Logger log, Ledger& ledger)
+        : options_(options), log_(std::move(log)), ledger_(ledger) {}
+    ~BpfSource() override { stop(); }
+
+    Status start() override {
+        Status started = try_start();
+        if (!started) stop();
+        return started;
+    }
+
+    int wake_fd() const override { return ring_ ? ring_buffer__epoll_fd(ring_.get()) : -1; }
+
+    void drain(RecordSink& sink) override {
+        if (!ring_) return;
+        sink_ = &sink;
+        ring_buffer__consume(ring_.get());
+        sink_ = nullptr;
+    }
+
+    void sweep(RecordSink& sink, bool last) override {
+        if (!skeleton_) return;
+        drain(sink);
+        read_stats();
+        learn_owners();
+        walk(sink, last);
+        drain(sink);  // requests that the walk reported
+        read_stats();
+    }
+
+    void stop() override {
+        links_.clear();
+        walk_link_.reset();
+        held_link_.reset();
+        ring_.reset();
+        records_.unmap();
+        skeleton_.reset();
+    }
+
+    Capabilities capabilities() const override { return capabilities_; }
+
+private:
+    Status try_start() {
+        const auto requirements = check_requirements(options_.http);
+        if (const Requirement* unmet = first_unmet(requirements)) {
+            const bool privileges = unmet->name == "privileges";
+            return fail(privileges ? ErrorCode::no_privilege : ErrorCode::unsupported,
+                        unmet->name + ": " + unmet->detail);
+        }
+        bool http = options_.http;
+        for (const Requirement& requirement : requirements) {
+            if (requirement.met || !requirement.optional) continue;
+            http = false;
+            log_.warning("without HTTP: " + requirement.name + ": " + requirement.detail);
+        }
+        return load(options_, http).and_then([&](Skeleton skeleton) {
+            skeleton_ = std::move(skeleton);
+            return attach_all(http);
+        });
+    }
+
+    Status attach_all(bool http) {
+        ring_.reset(ring_buffer__new(bpf_map__fd(skeleton_->maps.ring), on_record, this, nullptr));
+        if (!ring_) return fail(ErrorCode::no_memory, "cannot map the ring to the kernel");
+        std::vector<bpf_program*> programs = {skeleton_->progs.weir_state};
+        if (http) {
+            programs.push_back(skeleton_->progs.weir_send);
+            programs.push_back(skeleton_->progs.weir_recv);
+        }
+        for (bpf_program* program : programs) {
+            auto link = attach(program);
+            if (!link) return tl::unexpected(link.error());
+            links_.push_back(std::move(*link));
+            log_.info(std::string("attached ") + bpf_program__name(program));
+        }
+        capabilities_ = {"tracepoint", "the kernel has BTF, socket storage and the tracepoints needed", true,
+                         http};
+        return records_.map(bpf_map__fd(skeleton_->maps.walk_records), options_.walk_records)
+            .and_then([this] { return attach_iterators(); })
+            .and_then([this] { return adopt_open_sockets(); });
+    }
+
+    Status attach_iterators() {
+        bpf_iter_link_info info{};
+        info.map.map_fd = static_cast<__u32>(bpf_map__fd(skeleton_->maps.conns));
+        LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
+        walk_link_.reset(bpf_program__attach_iter(skeleton_->progs.weir_walk, &options));
+        held_link_.reset(bpf_program__attach_iter(skeleton_->progs.weir_held, nullptr));
+        if (walk_link_ && held_link_) return {};
+        return fail(ErrorCode::unsupported,
+                    std::string("cannot attach the iterators: ") + std::strerror(errno));
+    }
+
+    // Runs an iterator program over everything it iterates over.
+    static bool run(const Link& link) {
+        const int fd = bpf_iter_create(bpf_link__fd(link.get()));
+        if (fd < 0) return false;
+        std::array<char, 256> nothing{};  // the programs write to maps, not here
+        ssize_t n = 0;
+        while ((n = read(fd, nothing.data(), nothing.size())) > 0 ||
+               (n < 0 && (errno == EAGAIN || errno == EINTR))) {
+        }
+        close(fd);
+        return n == 0;
+    }
+
+    // Follows the connections and listeners that exist. First those that this host opened, so that
+    // the accepted ones find the addresses that this host connects from.
+    Status adopt_open_sockets() {
+        for (const __u32 outgoing_only : {1u, 0u}) {
+            skeleton_->bss->held_outgoing_only = outgoing_only;
+            if (!run(held_link_)) {
+                return fail(ErrorCode::unsupported,
+                            std::string("cannot walk open files: ") + std::strerror(errno));
+            }
+        }
+        return {};
+    }
+
+    // Accepted connections get their owner on their first send or receive, or when their owner ends
+    // them. For those that did neither, the open files are asked; less and less often when that does
+    // not help, because those sit in an accept queue and have no owner yet.
+    void learn_owners() {
+        const std::uint64_t unknown = stats_[WEIR_STAT_ACCEPTED] - stats_[WEIR_STAT_SETTLED];
+        if (unknown == 0 || stats_[WEIR_STAT_SETTLED] > stats_[WEIR_STAT_ACCEPTED]) {
+            owner_rest_ = 0;
+            return;
+        }
+        if (owner_wait_ > 0 && unknown <= owners_left_) {
+            owner_wait_--;
+            return;
+        }
+        run(held_link_);
+        read_stats();
+        owners_left_ = stats_[WEIR_STAT_ACCEPTED] - stats_[WEIR_STAT_SETTLED];
+        constexpr unsigned kLongestRest = 8;
+        owner_rest_ = owners_left_ < unknown ? 0 : std::min(kLongestRest, owner_rest_ * 2 + 1);
+        owner_wait_ = owner_rest_;
+    }
+
+    void walk(RecordSink& sink, bool last) {
+        constexpr std::int64_t kTimeToAcceptNs = 2'000'000'000;
+        const std::int64_t now = system_clock().boot_ns();
+        skeleton_->bss->walk_unowned_since = static_cast<__u64>(last ? now : now - kTimeToAcceptNs);
+        // a full pass moves what fits; sockets that found no room are moved by the next
+        skeleton_->bss->walk_number++;
+        for (bool again = true; again;) {
+            skeleton_->bss->walk_count = 0;
+            skeleton_->bss->walk_full = 0;
+            if (!run(walk_link_)) log_.warning("the walk over connections ended early");
+            const std::uint32_t count = skeleton_->bss->walk_count;
+            for (std::uint32_t i = 0; i < count; i++) sink.on_tcp(records_[i]);
+            again = skeleton_->bss->walk_full != 0 && count != 0;
+        }
+    }
+
+    void read_stats() {
+        const int cpus = libbpf_num_possible_cpus();
+        if (cpus <= 0) return;
+        std::vector<__u64> values(static_cast<std::size_t>(cpus));
+        for (__u32 key = 0; key < WEIR_STAT_MAX; key++) {
+            if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.stats), &key, values.data()) != 0) continue;
+            std::uint64_t sum = 0;
+            for (const __u64 value : values) sum += value;
+            for (const StatToLoss& pair : kLossStats) {
+                if (pair.stat == key) ledger_.add(pair.loss, sum - stats_[key]);
+            }
+            stats_[key] = sum;
+        }
+    }
+
+    static int on_record(void* self, void* data, std::size_t size) {
+        auto* source = static_cast<BpfSource*>(self);
+        if (!dispatch_record(data, size, *source->sink_)) source->ledger_.add(Loss::record_malformed);
+        return 0;
+    }
+
+    const BpfOptions options_;
+    const Logger log_;
+    Ledger& ledger_;
+    Capabilities capabilities_;
+    Skeleton skeleton_;
+    std::unique_ptr<ring_buffer, RingDeleter> ring_;
+    std::vector<Link> links_;
+    Link walk_link_, held_link_;
+    MappedRecords records_;
+    RecordSink* sink_ = nullptr;  // during drain()
+    std::array<std::uint64_t, WEIR_STAT_MAX> stats_{};
+    std::uint64_t owners_left_ = 0;
+    unsigned owner_rest_ = 0, owner_wait_ = 0;  // intervals
+};
+
+}  // namespace
+
+std::unique_ptr<Source> make_bpf_source(const BpfOptions& options, Logger log, Ledger& ledger) {
+    return std::make_unique<BpfSource>(options, std::move(log), ledger);
+}
+
+Status try_load(bool http) {
+    BpfOptions options;
+    options.ring_bytes = 64 * 1024;
+    options.walk_records = 64;
+    return load(options, http).map([](const Skeleton&) {});
+}
+
+}  // namespace weir

@@ -1,0 +1,51 @@
+// Where facts come from: the kernel, by whichever means this machine offers, or a recording.
+//
+// A source yields the records of bpf/events.h. All calls but capabilities() are made by one thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "bpf/events.h"
+#include "plugin/base/status.h"
+
+namespace weir {
+
+class RecordSink {
+public:
+    virtual ~RecordSink() = default;
+    virtual void on_tcp(const weir_tcp_record& record) = 0;
+    // `head` is the record's head, checked to lie inside what was received.
+    virtual void on_http(const weir_http_record& record, std::string_view head) = 0;
+};
+
+struct Capabilities {
+    std::string tier;  // "tracepoint", "recording"
+    std::string why;   // one sentence
+    bool tcp = false;
+    bool http = false;
+};
+
+class Source {
+public:
+    virtual ~Source() = default;
+
+    // All or nothing: on failure whatever was loaded or attached is gone again.
+    virtual Status start() = 0;
+    // Becomes readable when records should be drained before the next tick; -1 when there is no such thing.
+    virtual int wake_fd() const = 0;
+    // Hands over what has happened so far.
+    virtual void drain(RecordSink& sink) = 0;
+    // Ends an interval: drains, then hands over what live connections have moved since the last time. What is
+    // left to the next sweep because its owner is not known yet comes with the last one as it is.
+    virtual void sweep(RecordSink& sink, bool last) = 0;
+    // Detaches everything. What happened until now can still be had by a last sweep before it.
+    virtual void stop() = 0;
+    virtual Capabilities capabilities() const = 0;
+};
+
+// Checks a record of `size` bytes and hands it to the sink. False when it makes no sense.
+bool dispatch_record(const void* data, std::size_t size, RecordSink& sink);
+
+}  // namespace weir
