@@ -1,0 +1,174 @@
+#include "lmdb-store/entries.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "lmdb-store/histogram_column.h"
+
+namespace weir::store {
+namespace {
+
+Bytes bytes_of(std::string_view text) {
+    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+constexpr std::string_view kStateKey = "state";
+
+// A limit of the key, which numbers blocks with 16 bits.
+constexpr std::size_t kMaxBlocks = 0xffff;
+
+bool texts_in_range(const Batch& batch, const Flow& flow) {
+    return flow.process < batch.strings.size() && flow.peer_process < batch.strings.size();
+}
+bool is_sound(const Batch& batch, const L4Row& row) {
+    return row.flow < batch.flows.size() && is_storable(row.rtt) && is_storable(row.rtt_var);
+}
+bool is_sound(const Batch& batch, const L7Row& row) {
+    const std::size_t texts = batch.strings.size();
+    return row.flow < batch.flows.size() && row.method < texts && row.path < texts && row.route < texts &&
+           is_storable(row.latency);
+}
+
+int put_blocks(Transaction& transaction, MDB_dbi database, Key key, Part part,
+               const std::vector<Block>& blocks) {
+    key.part = part;
+    for (std::size_t i = 0; i < blocks.size(); i++) {
+        key.block = static_cast<std::uint16_t>(i);
+        if (const int code = transaction.put(database, encode_key(key), blocks[i], MDB_APPEND); code != 0)
+            return code;
+    }
+    return 0;
+}
+
+bool same_entry(const Key& a, const Key& b) { return a.time == b.time && a.sequence == b.sequence; }
+
+}  // namespace
+
+std::uint64_t NewEntry::bytes() const {
+    std::uint64_t out = 0;
+    for (const auto* blocks : {&l4, &l7}) {
+        for (const Block& block : *blocks) out += block.size();
+    }
+    return out;
+}
+
+NewEntry make_entry(const Batch& batch) {
+    NewEntry out;
+    out.l4 = encode_blocks(batch, query::Layer::l4);
+    out.l7 = encode_blocks(batch, query::Layer::l7);
+    out.header.begin_ns = batch.begin_ns;
+    out.header.end_ns = batch.end_ns;
+    out.header.host = batch.host;
+    out.header.service = batch.service;
+    out.header.l4_rows = batch.l4.size();
+    out.header.l7_rows = batch.l7.size();
+    out.header.l4_blocks = static_cast<std::uint32_t>(out.l4.size());
+    out.header.l7_blocks = static_cast<std::uint32_t>(out.l7.size());
+    out.header.losses = batch.losses;
+    return out;
+}
+
+Status check_batch(const Batch& batch) {
+    const auto refuse = [](const char* why) {
+        return fail(ErrorCode::invalid_argument, std::string("the store cannot take an interval ") + why);
+    };
+    if (!is_time(batch.end_ns)) return refuse("without an end time");
+    const auto sound = [&](const auto& row) { return is_sound(batch, row); };
+    if (!std::all_of(batch.flows.begin(), batch.flows.end(),
+                     [&](const Flow& f) { return texts_in_range(batch, f); }) ||
+        !std::all_of(batch.l4.begin(), batch.l4.end(), sound) ||
+        !std::all_of(batch.l7.begin(), batch.l7.end(), sound)) {
+        return refuse("whose rows refer to what is not in it");
+    }
+    return {};
+}
+
+int put_entry(Transaction& transaction, Table table, std::uint64_t sequence, const NewEntry& entry) {
+    if (entry.l4.size() > kMaxBlocks || entry.l7.size() > kMaxBlocks) return MDB_BAD_VALSIZE;
+    Key key;
+    key.time = static_cast<std::uint64_t>(entry.header.end_ns);
+    key.sequence = sequence;
+    {
+        Cursor cursor;
+        int code = cursor.open(transaction, table);
+        if (code == 0) code = cursor.move(MDB_LAST);
+        if (code != 0 && code != MDB_NOTFOUND) return code;
+        if (const auto last = code == 0 ? decode_key(cursor.key()) : std::nullopt)
+            key.time = std::max(key.time, last->time);
+    }
+    const MDB_dbi database = transaction.databases()[table];
+    std::vector<std::uint8_t> header;
+    encode_header(entry.header, header);
+    int code = transaction.put(database, encode_key(key), header, MDB_APPEND);
+    if (code == 0) code = put_blocks(transaction, database, key, Part::l4, entry.l4);
+    if (code == 0) code = put_blocks(transaction, database, key, Part::l7, entry.l7);
+    return code;
+}
+
+int first_entry(const Transaction& transaction, Table table, Key& key, std::optional<EntryHeader>& header) {
+    Cursor cursor;
+    int code = cursor.open(transaction, table);
+    if (code == 0) code = cursor.move(MDB_FIRST);
+    if (code != 0) return code;
+    header.reset();
+    const auto found = decode_key(cursor.key());
+    if (!found) return MDB_CORRUPTED;
+    key = *found;
+    if (key.part == Part::header) header = decode_header(cursor.value());
+    return 0;
+}
+
+int erase_entry(Transaction& transaction, Table table, const Key& key) {
+    Cursor cursor;
+    int code = cursor.open(transaction, table);
+    if (code != 0) return code;
+    const Key begin{key.time, key.sequence, Part::header, 0};
+    while ((code = cursor.seek(begin)) == 0) {
+        const auto found = decode_key(cursor.key());
+        if (!found || !same_entry(*found, key)) return 0;
+        if ((code = cursor.erase()) != 0) return code;
+    }
+    return code == MDB_NOTFOUND ? 0 : code;
+}
+
+int get_block(const Transaction& transaction, const Entry& entry, query::Layer layer, std::uint32_t block,
+              Bytes& out) {
+    Key key = entry.key;
+    key.part = part_of(layer);
+    key.block = static_cast<std::uint16_t>(block);
+    return transaction.get(transaction.databases()[entry.table], encode_key(key), out);
+}
+
+int list_entries(const Transaction& transaction, Table table, std::uint64_t from, std::vector<Entry>& out,
+                 std::vector<Key>& damaged) {
+    Cursor cursor;
+    int code = cursor.open(transaction, table);
+    if (code != 0) return code;
+    Key current;  // the entry that the cursor is in
+    for (code = cursor.seek({from, 0, Part::header, 0}); code == 0; code = cursor.move(MDB_NEXT)) {
+        const auto key = decode_key(cursor.key());
+        if (!key) return MDB_CORRUPTED;
+        if (same_entry(*key, current)) continue;
+        current = *key;
+        auto header = key->part == Part::header ? decode_header(cursor.value()) : std::nullopt;
+        if (header) {
+            out.push_back({table, *key, std::move(*header)});
+        } else {
+            damaged.push_back({key->time, key->sequence, Part::header, 0});
+        }
+    }
+    return code == MDB_NOTFOUND ? 0 : code;
+}
+
+int get_state(const Transaction& transaction, std::optional<State>& out) {
+    Bytes bytes;
+    const int code = transaction.get(transaction.databases().meta, bytes_of(kStateKey), bytes);
+    out = code == 0 ? decode_state(bytes) : std::nullopt;
+    return code == MDB_NOTFOUND ? 0 : code;
+}
+
+int put_state(Transaction& transaction, const State& state) {
+    return transaction.put(transaction.databases().meta, bytes_of(kStateKey), encode_state(state));
+}
+
+}  // namespace weir::store

@@ -1,0 +1,60 @@
+// Entries of the detail and minute tables (format.h): putting, walking, dropping.
+//
+// Functions that return int return 0 or an LMDB error code.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "lmdb-store/block_encoder.h"
+#include "lmdb-store/environment.h"
+#include "lmdb-store/format.h"
+
+namespace weir::store {
+
+// An entry that is yet to be written.
+struct NewEntry {
+    EntryHeader header;
+    std::vector<Block> l4;
+    std::vector<Block> l7;
+
+    std::uint64_t bytes() const;
+};
+
+// A written entry, without its blocks.
+struct Entry {
+    Table table = Table::detail;
+    Key key;  // of the header
+    EntryHeader header;
+};
+
+// Encodes a sound batch (see check_batch()); the sequences of the header are left to the caller.
+NewEntry make_entry(const Batch& batch);
+
+// Whether a batch can be stored: indexes in range, histograms in order, an end time.
+Status check_batch(const Batch& batch);
+
+// Appends. The key's time is raised to that of the last key.
+int put_entry(Transaction& transaction, Table table, std::uint64_t sequence, const NewEntry& entry);
+
+// The first entry in order of writing. MDB_NOTFOUND when there is none; `header` is nothing when it is
+// damaged.
+int first_entry(const Transaction& transaction, Table table, Key& key, std::optional<EntryHeader>& header);
+
+// Removes every key of an entry.
+int erase_entry(Transaction& transaction, Table table, const Key& key);
+
+// A block of an entry. MDB_NOTFOUND when it is not there.
+int get_block(const Transaction& transaction, const Entry& entry, query::Layer layer, std::uint32_t block,
+              Bytes& out);
+
+// Appends to `out` the entries whose key's time is at least `from`, in order of writing, which holds all that
+// end then or later. Keys of entries whose header is damaged or missing go to `damaged`.
+int list_entries(const Transaction& transaction, Table table, std::uint64_t from, std::vector<Entry>& out,
+                 std::vector<Key>& damaged);
+
+int get_state(const Transaction& transaction, std::optional<State>& out);
+int put_state(Transaction& transaction, const State& state);
+
+}  // namespace weir::store

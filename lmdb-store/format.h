@@ -1,0 +1,121 @@
+// How history lies in LMDB: format version 1.
+//
+// The environment (data.mdb, lock.mdb) has three databases:
+//   meta    "format": what this file is, and in which version. "state": see State.
+//   detail  one entry for each interval that was appended.
+//   minute  one entry for each minute, merged from the intervals that end in it. A minute that was
+//           written in parts (a restart, a clock step, a very large minute) has one entry a part.
+//
+// An entry is a header and blocks of rows, as values under consecutive keys of kKeySize bytes, big-endian
+// so that LMDB's order is the order of writing:
+//   u64 time      end of the interval or minute in ns, but never less than in the key before: the
+//                 order holds when the wall clock steps back. The true time is in the header.
+//   u64 sequence  counts entries of the table, from 1
+//   u8  part      0 header, 4 L4 rows, 7 L7 rows
+//   u16 block     0 for the header; else counts the blocks of the part
+// Entries are only appended at the end and dropped at the beginning.
+//
+// Header value: see EntryHeader. Numbers are varints (bytes.h) and texts have their length in front:
+//   u8 version (1), begin, end (both zigzag), host, service, rows and blocks of L4, rows and blocks of L7,
+//   first and last sequence, number of losses, then name and amount of each loss that is not 0,
+//   u64 checksum (XXH3) of all before it
+// Losses are named, so that the order of the ledger may change between releases.
+//
+// Block value: see block_encoder.h.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lmdb-store/bytes.h"
+#include "plugin/base/ledger.h"
+#include "plugin/flow/batch.h"
+#include "plugin/query/measures.h"
+
+namespace weir::store {
+
+inline constexpr std::uint32_t kFormatVersion = 1;
+
+enum class Table : std::uint8_t { detail, minute };
+
+enum class Part : std::uint8_t { header = 0, l4 = 4, l7 = 7 };
+constexpr Part part_of(query::Layer layer) { return layer == query::Layer::l4 ? Part::l4 : Part::l7; }
+
+struct Key {
+    std::uint64_t time = 0;
+    std::uint64_t sequence = 0;
+    Part part = Part::header;
+    std::uint16_t block = 0;
+};
+inline constexpr std::size_t kKeySize = 19;
+using KeyBytes = std::array<std::uint8_t, kKeySize>;
+
+KeyBytes encode_key(const Key& key);
+// Nothing when it has another size. The part may be one that is not known.
+std::optional<Key> decode_key(Bytes bytes);
+
+struct EntryHeader {
+    std::int64_t begin_ns = 0;  // wall time
+    std::int64_t end_ns = 0;    // of the interval; of a minute: the end of the minute
+    std::string host;
+    std::string service;
+    std::uint64_t l4_rows = 0;
+    std::uint64_t l7_rows = 0;
+    std::uint32_t l4_blocks = 0;
+    std::uint32_t l7_blocks = 0;
+    // The intervals (sequences of the detail table) that a minute is made of; of an interval: itself.
+    std::uint64_t first_sequence = 0;
+    std::uint64_t last_sequence = 0;
+    LossCounts losses{};
+
+    std::uint64_t rows(query::Layer layer) const { return layer == query::Layer::l4 ? l4_rows : l7_rows; }
+    std::uint32_t blocks(query::Layer layer) const {
+        return layer == query::Layer::l4 ? l4_blocks : l7_blocks;
+    }
+};
+
+void encode_header(const EntryHeader& header, std::vector<std::uint8_t>& out);
+// Nothing when the bytes are damaged.
+std::optional<EntryHeader> decode_header(Bytes bytes);
+
+// What the store goes on from. Changes with every transaction.
+struct State {
+    std::uint64_t store_id = 0;              // when the store was made: cursors of another store are refused
+    std::uint64_t next_sequence = 1;         // of detail
+    std::uint64_t next_minute_sequence = 1;  // of minute
+    std::uint64_t rolled_through = 0;        // last sequence of detail that a minute holds
+    std::int64_t detail_dropped_ns = 0;      // end of the newest interval that was dropped, 0 = none
+};
+inline constexpr std::size_t kStateSize = 48;  // five u64, then the checksum (XXH3) over them
+std::array<std::uint8_t, kStateSize> encode_state(const State& state);
+std::optional<State> decode_state(Bytes bytes);
+
+// "format": 8 bytes of magic, u32 version, u32 checksum (XXH3, low half) of the 12 bytes before. This much
+// stays the same in every version, so that an older Weir can tell a newer store from a damaged one.
+inline constexpr std::size_t kFormatSize = 16;
+std::array<std::uint8_t, kFormatSize> encode_format(std::uint32_t version);
+// The version; nothing when the bytes are not Weir's.
+std::optional<std::uint32_t> decode_format(Bytes bytes);
+
+inline constexpr std::int64_t kMinute = 60'000'000'000;
+
+// Times that the store accepts: after 1970, and with room to add to.
+inline constexpr std::int64_t kMaxTime = std::int64_t{1} << 62;
+constexpr bool is_time(std::int64_t ns) { return ns > 0 && ns <= kMaxTime; }
+
+// Down to a multiple of `step`, for times before 1970, too.
+constexpr std::int64_t floor_to(std::int64_t time, std::int64_t step) {
+    const std::int64_t rest = time % step;
+    return time - (rest < 0 ? rest + step : rest);
+}
+// The minute that an interval belongs to: the one in which it ends, where an end on the minute still
+// belongs to the minute before. Returned is the end of that minute, which is the time of its rows.
+constexpr std::int64_t minute_end(std::int64_t interval_end_ns) {
+    return floor_to(interval_end_ns - 1, kMinute) + kMinute;
+}
+
+}  // namespace weir::store

@@ -1,0 +1,91 @@
+#include "lmdb-store/plan.h"
+
+#include <algorithm>
+#include <string>
+
+namespace weir::store {
+namespace {
+
+using query::Resolution;
+using query::TimeRange;
+
+bool holds(const TimeRange& range, std::int64_t time) { return range.from_ns < time && time <= range.to_ns; }
+
+// Into times that can be calculated with.
+TimeRange clamp(const TimeRange& range) {
+    return {std::clamp<std::int64_t>(range.from_ns, 0, kMaxTime),
+            std::clamp<std::int64_t>(range.to_ns, 0, kMaxTime)};
+}
+
+Choice choose(const TimeRange& range, std::int64_t now, std::int64_t detail_ns, const State& state) {
+    Choice out;
+    out.range = clamp(range);
+    out.rolled_through = state.rolled_through;
+    // What was dropped at a time that is in the future now, before the clock stepped back, is not missed.
+    out.detail_dropped_ns = state.detail_dropped_ns <= now ? state.detail_dropped_ns : 0;
+    const std::int64_t kept_from = std::max(now - detail_ns - query_slack(detail_ns), out.detail_dropped_ns);
+    out.resolution = out.range.from_ns >= kept_from ? Resolution::detail : Resolution::minute;
+    return out;
+}
+
+// Whether, in a minute answer, the minute with this end is made of its intervals.
+bool is_cut(std::int64_t end, const Choice& choice) {
+    const std::int64_t begin = end - kMinute;
+    const auto inside = [&](std::int64_t edge) { return begin < edge && edge < end; };
+    return (inside(choice.range.from_ns) || inside(choice.range.to_ns)) && choice.detail_dropped_ns <= begin;
+}
+
+bool is_wanted(const Entry& entry, const Choice& choice) {
+    const std::int64_t end = entry.header.end_ns;
+    if (!holds(choice.range, end)) return false;
+    if (choice.resolution == Resolution::detail) return true;
+    const bool is_in_minute = entry.header.last_sequence <= choice.rolled_through;
+    if (entry.table == Table::detail) return !is_in_minute || is_cut(minute_end(end), choice);
+    // A minute that was written since the choice was made is still read from its intervals.
+    return is_in_minute && !is_cut(end, choice);
+}
+
+Result<void> add_table(const Transaction& transaction, Table table, Plan& plan) {
+    std::vector<Entry> found;
+    std::vector<Key> damaged;
+    // Keys are never earlier than the times of their entries.
+    const auto from = static_cast<std::uint64_t>(plan.choice.range.from_ns);
+    const int code = list_entries(transaction, table, from, found, damaged);
+    if (code != 0) return fail(ErrorCode::storage, "the store cannot be read: " + message_of(code));
+    plan.losses[static_cast<std::size_t>(Loss::store_unreadable)] += damaged.size();
+    for (Entry& entry : found) {
+        if (is_wanted(entry, plan.choice)) plan.entries.push_back(std::move(entry));
+    }
+    return {};
+}
+
+}  // namespace
+
+bool is_newer(const Entry& a, const Entry& b) {
+    if (a.header.end_ns != b.header.end_ns) return a.header.end_ns > b.header.end_ns;
+    if (a.table != b.table) return a.table == Table::detail;
+    return a.key.sequence > b.key.sequence;
+}
+
+Result<Plan> make_plan(const Transaction& transaction, const TimeRange& range, std::int64_t now,
+                       std::int64_t detail_ns, const std::optional<Choice>& again) {
+    std::optional<State> state;
+    const int code = get_state(transaction, state);
+    if (code != 0) return fail(ErrorCode::storage, "the store cannot be read: " + message_of(code));
+    if (!state)
+        return fail(ErrorCode::storage, "the store's state is damaged; it is rebuilt at the next start");
+    Plan plan;
+    plan.store_id = state->store_id;
+    plan.choice = again ? *again : choose(range, now, detail_ns, *state);
+    if (plan.choice.resolution == Resolution::minute) {
+        if (auto ok = add_table(transaction, Table::minute, plan); !ok) return tl::unexpected(ok.error());
+    }
+    if (auto ok = add_table(transaction, Table::detail, plan); !ok) return tl::unexpected(ok.error());
+    std::sort(plan.entries.begin(), plan.entries.end(), is_newer);
+    for (const Entry& entry : plan.entries) {
+        for (std::size_t i = 0; i < kLossCount; i++) plan.losses[i] += entry.header.losses[i];
+    }
+    return plan;
+}
+
+}  // namespace weir::store

@@ -1,0 +1,409 @@
+#include "lmdb-store/writer.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "lmdb-store/block_rows.h"
+#include "lmdb-store/plan.h"
+
+namespace weir::store {
+namespace {
+
+// What an append drops at most because of its age, so that no append takes long.
+constexpr unsigned kMaxExpired = 64;
+constexpr unsigned kMaxRoomAttempts = 3;
+// Closed parts that a rebuild collects before it writes them.
+constexpr std::size_t kMaxParts = 8;
+
+std::uint64_t pages_of(const NewEntry& entry, std::uint64_t page_size) {
+    std::uint64_t out = 8;  // the trees' pages on the way
+    for (const auto* blocks : {&entry.l4, &entry.l7}) {
+        for (const Block& block : *blocks) out += block.size() / page_size + 2;
+    }
+    return out;
+}
+
+// Too old; or so far in the future that the clock must have been wrong when it was written.
+bool is_expired(std::int64_t end_ns, std::int64_t now, std::int64_t keep_ns) {
+    return end_ns <= now - keep_ns || end_ns > now + keep_ns;
+}
+
+}  // namespace
+
+Writer::Writer(Environment& environment, const Options& options, std::uint64_t map_bytes, const Clock& clock,
+               Logger logger, Ledger& ledger)
+    : environment_(environment),
+      options_(options),
+      map_bytes_(map_bytes),
+      clock_(clock),
+      logger_(std::move(logger)),
+      ledger_(ledger) {}
+
+Status Writer::start() {
+    if (auto ok = take_stock(); !ok) return ok;
+    return rebuild();
+}
+
+Status Writer::append(const BatchPtr& batch) {
+    if (!batch) return lose(nullptr, {ErrorCode::invalid_argument, "the store was given no interval"});
+    if (auto ok = check_batch(*batch); !ok) return lose(batch.get(), ok.error());
+    NewEntry interval = make_entry(*batch);
+    for (std::size_t i = 0; i < kLossCount; i++) interval.header.losses[i] += carried_[i];
+    if (!rollup_.takes(interval.header)) close_part();
+    if (auto ok = commit(&interval); !ok) return lose(batch.get(), ok.error());
+    carried_ = {};
+    rollup_.add(*batch, interval.header);
+    return {};
+}
+
+Status Writer::flush() {
+    if (!rollup_.empty()) close_part();
+    if (parts_.empty()) return {};
+    auto ok = commit(nullptr);
+    if (!ok) set_problem(ok.error().message);
+    return ok;
+}
+
+Status Writer::trim() {
+    const int code = change_only([&](Transaction& transaction, Change& change) {
+        return drop_over(transaction, page_limit() - reserve(0), Unrolled::write, change);
+    });
+    if (code != 0) return tl::unexpected(describe(code, 0));
+    return {};
+}
+
+Writer::Published Writer::published() const {
+    const std::lock_guard lock(mutex_);
+    return published_;
+}
+
+void Writer::close_part() { parts_.push_back(rollup_.take()); }
+
+Status Writer::commit(NewEntry* interval) {
+    unsigned room_attempts = 0;
+    bool has_reopened = false;
+    while (true) {
+        Change change{state_, totals_};
+        int code = try_commit(interval, change);
+        if (code == 0) {
+            adopt(change);
+            set_problem({});
+            return {};
+        }
+        // What cannot fit into an empty store is no reason to empty it.
+        const std::uint64_t pages = pages_to_write(interval);
+        const bool can_fit = pages < page_limit();
+        if (code == MDB_MAP_FULL && can_fit && room_attempts < kMaxRoomAttempts) {
+            code = make_room(room_attempts++, pages);
+            if (code == 0) continue;
+        }
+        if (code == MDB_PANIC && !has_reopened) {
+            has_reopened = true;
+            code = reopen();
+            if (code == 0) continue;
+        }
+        return tl::unexpected(describe(code, interval == nullptr ? 0 : interval->bytes()));
+    }
+}
+
+std::uint64_t Writer::pages_to_write(const NewEntry* interval) const {
+    std::uint64_t out = interval == nullptr ? 0 : pages_of(*interval, environment_.page_size());
+    for (const NewEntry& part : parts_) out += pages_of(part, environment_.page_size());
+    return out;
+}
+
+// Pages to be kept free.
+std::uint64_t Writer::reserve(std::uint64_t needed) const {
+    return std::clamp(3 * needed, page_limit() / 8, page_limit() / 2);
+}
+
+int Writer::try_commit(NewEntry* interval, Change& change) {
+    Transaction transaction;
+    int code = environment_.write(transaction);
+    while (code == 0 && change.parts_written < parts_.size()) code = put_part(transaction, change);
+    if (code == 0 && interval != nullptr) code = put_interval(transaction, *interval, change);
+    if (code == 0) code = drop_expired(transaction, Table::detail, change);
+    if (code == 0) code = drop_expired(transaction, Table::minute, change);
+    if (code == 0) {
+        const std::uint64_t pages = page_limit() - reserve(pages_to_write(interval));
+        code = drop_over(transaction, pages, Unrolled::write, change);
+    }
+    if (code == 0) code = put_state(transaction, change.state);
+    if (code == 0) code = measure(transaction, change.totals);
+    return code == 0 ? transaction.commit() : code;
+}
+
+int Writer::put_part(Transaction& transaction, Change& change) {
+    const NewEntry& part = parts_[change.parts_written++];
+    const int code = put_entry(transaction, Table::minute, change.state.next_minute_sequence++, part);
+    change.state.rolled_through = std::max(change.state.rolled_through, part.header.last_sequence);
+    change.totals.minute_rows += part.header.l4_rows + part.header.l7_rows;
+    return code;
+}
+
+int Writer::put_interval(Transaction& transaction, NewEntry& interval, Change& change) {
+    const std::uint64_t sequence = change.state.next_sequence++;
+    interval.header.first_sequence = interval.header.last_sequence = sequence;
+    change.totals.detail_rows += interval.header.l4_rows + interval.header.l7_rows;
+    return put_entry(transaction, Table::detail, sequence, interval);
+}
+
+int Writer::drop(Transaction& transaction, Table table, const Key& key,
+                 const std::optional<EntryHeader>& header, Change& change) {
+    if (header) {
+        auto& rows = table == Table::detail ? change.totals.detail_rows : change.totals.minute_rows;
+        rows -= std::min(rows, header->l4_rows + header->l7_rows);
+        // An interval of the future says nothing about what is missing before now.
+        if (table == Table::detail && header->end_ns <= clock_.wall_ns()) {
+            change.state.detail_dropped_ns = std::max(change.state.detail_dropped_ns, header->end_ns);
+        }
+    }
+    return erase_entry(transaction, table, key);
+}
+
+int Writer::drop_expired(Transaction& transaction, Table table, Change& change) {
+    const std::int64_t keep = table == Table::detail ? options_.detail_ns + keep_slack(options_.detail_ns)
+                                                     : options_.minute_ns + kMinute;
+    const std::int64_t now = clock_.wall_ns();
+    for (unsigned i = 0; i < kMaxExpired; i++) {
+        Key key;
+        std::optional<EntryHeader> header;
+        int code = first_entry(transaction, table, key, header);
+        if (code != 0) return code == MDB_NOTFOUND ? 0 : code;
+        if (header) {
+            const bool is_needed = table == Table::detail && key.sequence > change.state.rolled_through;
+            if (is_needed || !is_expired(header->end_ns, now, keep)) return 0;
+        }
+        if ((code = drop(transaction, table, key, header, change)) != 0) return code;
+    }
+    return 0;
+}
+
+// Drops the oldest entries until so many pages are in use at most, or nothing can be dropped any more.
+int Writer::drop_over(Transaction& transaction, std::uint64_t pages, Unrolled unrolled, Change& change) {
+    while (true) {
+        std::uint64_t used = 0;
+        int code = used_pages(transaction, used);
+        if (code != 0 || used <= pages) return code;
+        bool dropped = false;
+        code = drop_oldest(transaction, unrolled, change, dropped);
+        if (code != 0 || !dropped) return code;
+    }
+}
+
+// One entry: the oldest interval, and when there is none that may go, the oldest minute.
+int Writer::drop_oldest(Transaction& transaction, Unrolled unrolled, Change& change, bool& dropped) {
+    Key key;
+    std::optional<EntryHeader> header;
+    int code = first_entry(transaction, Table::detail, key, header);
+    if (code != 0 && code != MDB_NOTFOUND) return code;
+    const bool has_detail = code == 0;
+    if (has_detail && key.sequence > change.state.rolled_through && unrolled == Unrolled::write) {
+        if (!rollup_.empty()) close_part();
+        while (change.parts_written < parts_.size()) {
+            if ((code = put_part(transaction, change)) != 0) return code;
+        }
+    }
+    const bool may_go =
+        has_detail && (key.sequence <= change.state.rolled_through || unrolled == Unrolled::forget);
+    const Table table = may_go ? Table::detail : Table::minute;
+    if (!may_go) {
+        code = first_entry(transaction, Table::minute, key, header);
+        if (code != 0) return code == MDB_NOTFOUND ? 0 : code;
+    }
+    dropped = true;
+    return drop(transaction, table, key, header, change);
+}
+
+// What is in use, and the oldest times.
+int Writer::measure(const Transaction& transaction, Totals& totals) const {
+    for (const Table table : {Table::detail, Table::minute}) {
+        Key key;
+        std::optional<EntryHeader> header;
+        const int code = first_entry(transaction, table, key, header);
+        if (code != 0 && code != MDB_NOTFOUND) return code;
+        auto& oldest = table == Table::detail ? totals.oldest_detail_ns : totals.oldest_minute_ns;
+        oldest = code == 0 && header ? header->end_ns : 0;
+    }
+    std::uint64_t pages = 0;
+    const int code = used_pages(transaction, pages);
+    totals.used_bytes = pages * environment_.page_size();
+    return code;
+}
+
+// A transaction of its own, without an interval.
+int Writer::change_only(const std::function<int(Transaction&, Change&)>& work) {
+    Change change{state_, totals_};
+    Transaction transaction;
+    int code = environment_.write(transaction);
+    if (code == 0) code = work(transaction, change);
+    if (code == 0) code = put_state(transaction, change.state);
+    if (code == 0) code = measure(transaction, change.totals);
+    if (code == 0) code = transaction.commit();
+    if (code == 0) adopt(change);
+    return code;
+}
+
+// After MDB_MAP_FULL: drops more with each attempt, in the end everything, while no reader holds pages.
+// Writes nothing but the state, for there is no room.
+int Writer::make_room(unsigned attempt, std::uint64_t needed_pages) {
+    const auto quiet = environment_.quiesce();
+    const bool is_last = attempt + 1 == kMaxRoomAttempts;
+    std::uint64_t target = is_last ? 0 : attempt == 0 ? page_limit() - page_limit() / 8 : page_limit() / 2;
+    target -= std::min(target, 2 * needed_pages);
+    int code = change_only([&](Transaction& transaction, Change& change) {
+        return drop_over(transaction, target, is_last ? Unrolled::forget : Unrolled::keep, change);
+    });
+    // Pages become free for the second transaction after the one that dropped them.
+    for (int i = 0; i < 2 && code == 0; i++) code = change_only([](Transaction&, Change&) { return 0; });
+    return code;
+}
+
+int Writer::reopen() {
+    const auto quiet = environment_.quiesce();
+    return environment_.open(options_.path, map_bytes_);
+}
+
+void Writer::adopt(const Change& change) {
+    state_ = change.state;
+    totals_ = change.totals;
+    parts_.erase(parts_.begin(), parts_.begin() + static_cast<std::ptrdiff_t>(change.parts_written));
+    const std::lock_guard lock(mutex_);
+    published_.totals = totals_;
+}
+
+void Writer::set_problem(const std::string& problem) {
+    std::string before;
+    {
+        const std::lock_guard lock(mutex_);
+        before = std::exchange(published_.problem, problem);
+    }
+    if (!problem.empty() && before.empty()) logger_.error(problem);
+    if (problem.empty() && !before.empty())
+        logger_.info("store: writing to " + options_.path + " works again");
+}
+
+Error Writer::describe(int code, std::uint64_t bytes) const {
+    std::string message = "store: cannot write to " + options_.path + ": ";
+    if (code == MDB_MAP_FULL) {
+        message += "an interval of " + std::to_string(bytes) + " bytes does not fit; set max_size higher";
+    } else if (code == ENOSPC || code == EDQUOT || code == EIO) {
+        message += message_of(code) + "; free space on its disk, or set max_size lower";
+    } else {
+        message += message_of(code);
+    }
+    return {ErrorCode::storage, std::move(message)};
+}
+
+tl::unexpected<Error> Writer::lose(const Batch* batch, Error error) {
+    ledger_.add(Loss::store_failed);
+    if (batch != nullptr) {
+        for (std::size_t i = 0; i < kLossCount; i++) carried_[i] += batch->losses[i];
+    }
+    set_problem(error.message);
+    return tl::unexpected(std::move(error));
+}
+
+Status Writer::take_stock() {
+    std::vector<Entry> detail;
+    std::vector<Entry> minutes;
+    std::array<std::vector<Key>, 2> damaged;
+    std::optional<State> stored;
+    {
+        const auto snapshot = environment_.read();
+        if (!snapshot) return tl::unexpected(snapshot.error());
+        const Transaction& transaction = snapshot->transaction();
+        int code = list_entries(transaction, Table::detail, 0, detail, damaged[0]);
+        if (code == 0) code = list_entries(transaction, Table::minute, 0, minutes, damaged[1]);
+        if (code == 0) code = get_state(transaction, stored);
+        if (code == 0) code = measure(transaction, totals_);
+        if (code != 0) return tl::unexpected(describe(code, 0));
+    }
+    state_ = stored.value_or(State());
+    if (state_.store_id == 0) state_.store_id = static_cast<std::uint64_t>(clock_.wall_ns());
+    count_entries(detail, minutes);
+    adopt({state_, totals_});
+    if (!stored || !damaged[0].empty() || !damaged[1].empty()) remove_damaged(damaged[0], damaged[1]);
+    return {};
+}
+
+// The sequences follow from the entries as well, for a state that is damaged.
+void Writer::count_entries(const std::vector<Entry>& detail, const std::vector<Entry>& minutes) {
+    for (const Entry& entry : detail) {
+        totals_.detail_rows += entry.header.l4_rows + entry.header.l7_rows;
+        state_.next_sequence = std::max(state_.next_sequence, entry.key.sequence + 1);
+    }
+    for (const Entry& entry : minutes) {
+        totals_.minute_rows += entry.header.l4_rows + entry.header.l7_rows;
+        state_.next_minute_sequence = std::max(state_.next_minute_sequence, entry.key.sequence + 1);
+        state_.rolled_through = std::max(state_.rolled_through, entry.header.last_sequence);
+        state_.next_sequence = std::max(state_.next_sequence, entry.header.last_sequence + 1);
+    }
+}
+
+// A disk that is full now does not keep the history from being read: the next append tries again.
+void Writer::remove_damaged(const std::vector<Key>& detail, const std::vector<Key>& minutes) {
+    if (const std::size_t lost = detail.size() + minutes.size(); lost > 0) {
+        logger_.warning("store: " + options_.path + ": " + std::to_string(lost) +
+                        " damaged entries are removed; what they held is lost");
+    }
+    const int code = change_only([&](Transaction& transaction, Change&) {
+        int failed = 0;
+        for (const Key& key : detail)
+            failed = failed != 0 ? failed : erase_entry(transaction, Table::detail, key);
+        for (const Key& key : minutes)
+            failed = failed != 0 ? failed : erase_entry(transaction, Table::minute, key);
+        return failed;
+    });
+    if (code != 0) set_problem(describe(code, 0).message);
+}
+
+Status Writer::rebuild() {
+    std::vector<Entry> entries;
+    {
+        const auto snapshot = environment_.read();
+        if (!snapshot) return tl::unexpected(snapshot.error());
+        std::vector<Key> damaged;
+        const int code = list_entries(snapshot->transaction(), Table::detail, 0, entries, damaged);
+        if (code != 0) return tl::unexpected(describe(code, 0));
+    }
+    std::erase_if(entries, [this](const Entry& e) { return e.key.sequence <= state_.rolled_through; });
+    for (const Entry& entry : entries) {
+        if (!rollup_.takes(entry.header)) close_part();
+        if (parts_.size() >= kMaxParts) write_parts();
+        if (auto ok = rebuild_from(entry); !ok) return ok;
+    }
+    if (!parts_.empty()) write_parts();
+    return {};
+}
+
+// As for remove_damaged(): parts that cannot be written now wait for the next append.
+void Writer::write_parts() {
+    if (auto ok = commit(nullptr); !ok) set_problem(ok.error().message);
+}
+
+// Adds a stored interval to the minute in work. Blocks that cannot be read are counted in the minute.
+Status Writer::rebuild_from(const Entry& entry) {
+    const auto snapshot = environment_.read();
+    if (!snapshot) return tl::unexpected(snapshot.error());
+    Batch batch;
+    batch.begin_ns = entry.header.begin_ns;
+    batch.end_ns = entry.header.end_ns;
+    for (const query::Layer layer : {query::Layer::l4, query::Layer::l7}) {
+        for (std::uint32_t i = 0; i < entry.header.blocks(layer); i++) {
+            Bytes bytes;
+            if (get_block(snapshot->transaction(), entry, layer, i, bytes) != 0) continue;
+            if (const auto block = BlockReader::open(bytes)) static_cast<void>(append_rows(*block, batch));
+        }
+    }
+    EntryHeader header = entry.header;
+    header.first_sequence = header.last_sequence = entry.key.sequence;
+    const std::uint64_t rows = header.l4_rows + header.l7_rows;
+    const std::uint64_t read = batch.l4.size() + batch.l7.size();
+    header.losses[static_cast<std::size_t>(Loss::store_unreadable)] += rows - std::min(rows, read);
+    rollup_.add(batch, header);
+    return {};
+}
+
+}  // namespace weir::store
