@@ -1,0 +1,248 @@
+"""What the end-to-end tests share: network namespaces, a running Weir, traffic, and what Weir said of it.
+
+Everything a test starts is its own process and is stopped by its PID when the test ends. Weir runs with a
+store and a port of its own, so tests do not see each other; but every Weir sees the whole host, so tests
+select what is theirs by address, port or PID.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import lineproto
+
+HERE = pathlib.Path(__file__).resolve().parent
+BUILD = pathlib.Path(os.environ.get("WEIR_BUILD", HERE.parent.parent / "build" / "release"))
+PLUGIN = BUILD / "weir.so"
+HOST = BUILD / "weir-host"
+SKIPPED = 77  # CTest's SKIP_RETURN_CODE
+
+
+def wait_for(condition, seconds=10, what="condition"):
+    """Polls until condition() is true and returns its value."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"{what}: not within {seconds} s")
+        time.sleep(0.05)
+
+
+def stop(process, seconds=10):
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"{process.args} did not end on SIGTERM")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def sh(*command):
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+class Link:
+    """Two network namespaces joined by a veth pair: 10.A.B.1 in the one, 10.A.B.2 in the other."""
+
+    count = 0
+
+    def __init__(self):
+        Link.count += 1
+        tag = f"{os.getpid()}-{Link.count}"
+        self.client, self.server = f"wc-{tag}", f"ws-{tag}"
+        net = f"10.{200 + os.getpid() % 50}.{Link.count}"
+        self.client_ip, self.server_ip = net + ".1", net + ".2"
+        six = f"fd00:{os.getpid() % 65536:x}:{Link.count}"
+        self.client_ip6, self.server_ip6 = six + "::1", six + "::2"
+
+    def __enter__(self):
+        for name in (self.client, self.server):
+            sh("ip", "netns", "add", name)
+            sh("ip", "-n", name, "link", "set", "lo", "up")
+        sh("ip", "-n", self.client, "link", "add", "veth0", "type", "veth", "peer", "name", "veth0",
+           "netns", self.server)
+        for name, four, six in ((self.client, self.client_ip, self.client_ip6),
+                                (self.server, self.server_ip, self.server_ip6)):
+            sh("ip", "-n", name, "addr", "add", four + "/24", "dev", "veth0")
+            sh("ip", "-n", name, "addr", "add", six + "/64", "dev", "veth0", "nodad")
+            sh("ip", "-n", name, "link", "set", "veth0", "up")
+        return self
+
+    def __exit__(self, *_):
+        for name in (self.client, self.server):
+            sh("ip", "netns", "del", name)
+
+
+def in_netns(name, *command):
+    return ["ip", "netns", "exec", name, *map(str, command)] if name else list(map(str, command))
+
+
+def netns_inode(name):
+    """What Weir reports as netns; of this process's own for None."""
+    return str(os.stat(f"/run/netns/{name}" if name else "/proc/self/ns/net").st_ino)
+
+
+class Weir:
+    """weir-host with the plugin, as a user runs it."""
+
+    def __init__(self, interval="1s", config="", directory=None, options=(), keep=False):
+        self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="weir-e2e-"))
+        self.keep = keep or directory is not None
+        self.points_file = self.directory / "points.lp"
+        self.store = self.directory / "store"
+        self.config = self.directory / "weir.toml"
+        self.config.write_text(f'[[inputs.weir]]\ninterval = "{interval}"\nloopback = "keep"\n{config}\n'
+                               f'[inputs.weir.store]\npath = "{self.store}"\n'
+                               '[inputs.weir.http]\nlisten = "127.0.0.1:0"\n')
+        self.options = list(options)
+        self.process = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        self.stop()
+        if kind is not None:
+            sys.stderr.write("---- weir said:\n" + self.log())
+        if not self.keep:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def start(self):
+        said_before = len(self.log())
+        self.log_file = open(self.directory / "weir.log", "ab")
+        self.process = subprocess.Popen(
+            [HOST, "run", "--plugin", PLUGIN, "--config", self.config, "--emit", f"file:{self.points_file}",
+             *self.options], stdout=self.log_file, stderr=self.log_file)
+
+        def url():
+            if self.process.poll() is not None:
+                raise AssertionError("weir-host ended:\n" + self.log())
+            found = re.findall(r"console on (http://\S+?)/?\s", self.log()[said_before:])
+            return found and found[0]
+
+        self.url = wait_for(url, 20, "the console's address")
+
+    def stop(self):
+        if self.process is not None:
+            stop(self.process)
+            self.log_file.close()
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.log_file.close()
+
+    def log(self):
+        path = self.directory / "weir.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def points(self, name=None, **tags):
+        """Points handed to the host so far, those whose tags and fields are as given."""
+        text = self.points_file.read_text() if self.points_file.exists() else ""
+        return [p for p in lineproto.parse(text)
+                if (name is None or p.name == name) and all(p.get(k) == str(v) if k in p.tags else p.get(k) == v
+                                                            for k, v in tags.items())]
+
+    def api(self, path, **parameters):
+        return json.loads(self.get("/api/v1/" + path, **parameters))
+
+    def get(self, path, **parameters):
+        query = urllib.parse.urlencode(parameters)
+        with urllib.request.urlopen(self.url + path + ("?" + query if query else ""), timeout=15) as answer:
+            return answer.read().decode()
+
+    def metric(self, name):
+        found = re.search(rf"^{name} (\S+)$", self.get("/metrics"), re.MULTILINE)
+        return float(found.group(1))
+
+    def wait_intervals(self, n):
+        """Waits until n more intervals are over."""
+        target = self.metric("weir_intervals_total") + n
+        wait_for(lambda: self.metric("weir_intervals_total") >= target, 60, f"{n} intervals")
+
+
+def total(points, field):
+    return sum(p.fields.get(field, 0) for p in points)
+
+
+class Traffic:
+    """tcp_traffic.py as a server and a client, each in its namespace, driven command by command."""
+
+    PORT = 7070
+
+    def __init__(self, link=None, port=PORT, server_ip=None):
+        self.link, self.port = link, port
+        self.server_ip = server_ip or (link.server_ip if link else "127.0.0.1")
+
+    def __enter__(self):
+        script = HERE / "tcp_traffic.py"
+        pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.server = subprocess.Popen(
+            in_netns(self.link and self.link.server, sys.executable, script, "server", self.server_ip, self.port), **pipes)
+        assert self.server.stdout.readline() == "ready\n"
+        self.client = subprocess.Popen(
+            in_netns(self.link and self.link.client, sys.executable, script, "client", self.server_ip, self.port), **pipes)
+        assert self.client.stdout.readline() == "ready\n"
+        return self
+
+    def __exit__(self, *_):
+        for process in (self.client, self.server):
+            process.stdin.close()
+            process.wait(30)
+            process.stdout.close()
+
+    def do(self, command, *arguments):
+        """open N | exchange UP DOWN | close: on all of the client's connections; returns when done."""
+        self.client.stdin.write(" ".join([command, *map(str, arguments)]) + "\n")
+        self.client.stdin.flush()
+        answer = self.client.stdout.readline()
+        assert answer == "ok\n", answer
+
+
+def bpf_objects():
+    """How many programs and maps of Weir's the kernel holds, whoever runs it."""
+    def count(kind, names):
+        listed = json.loads(subprocess.run(["bpftool", "-j", kind, "show"], check=True, capture_output=True).stdout)
+        return sum(1 for item in listed if item.get("name", "").startswith(names))
+    return count("prog", "weir_") + count("map", ("weir_bpf", "conns", "walk_records", "local_addresses"))
+
+
+def wait_until_detached(before):
+    """Nothing is held that was not before; the kernel frees what is closed a little later."""
+    wait_for(lambda: bpf_objects() <= before, 10, "programs and maps are gone")
+
+
+def require(condition, reason):
+    """A visible skip of the whole file: what the kernel or the machine cannot."""
+    if not condition:
+        print("SKIPPED: " + reason)
+        sys.exit(SKIPPED)
+
+
+def main():
+    require(os.geteuid() == 0, "needs root: network namespaces and BPF")
+    unittest.main(verbosity=2)

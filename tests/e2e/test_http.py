@@ -1,0 +1,233 @@
+"""HTTP/1 against the server's own log: nginx with curl and wrk."""
+
+import collections
+import pathlib
+import re
+import subprocess
+import tempfile
+import time
+import unittest
+
+import harness
+from harness import Link, Weir, in_netns, total
+
+PORT = 8080
+LOG_FORMAT = "$request_method $uri $status $request_length $bytes_sent $pid $connection"
+
+
+class Nginx:
+    """One worker, its log as the truth."""
+
+    def __init__(self, link, locations=""):
+        self.link, self.locations = link, locations
+
+    def __enter__(self):
+        self.directory = tempfile.TemporaryDirectory(prefix="weir-nginx-")
+        root = pathlib.Path(self.directory.name)
+        self.log = root / "access.log"
+        (root / "big").write_bytes(b"x" * 3_000_000)
+        (root / "nginx.conf").write_text(f"""
+daemon off; worker_processes 1; pid {root}/pid; error_log {root}/error.log; user root;
+events {{ worker_connections 1024; }}
+http {{
+  log_format truth '{LOG_FORMAT}'; access_log {self.log} truth; sendfile on; keepalive_requests 10000000;
+  client_body_temp_path {root}/body; proxy_temp_path {root}/proxy; fastcgi_temp_path {root}/fastcgi;
+  uwsgi_temp_path {root}/uwsgi; scgi_temp_path {root}/scgi;
+  server {{
+    listen {self.link.server_ip}:{PORT}; root {root};
+    location /hello {{ return 200 "hello\\n"; }}
+    location /gone {{ return 404 "gone\\n"; }}
+    location /moved {{ return 302 /hello; }}
+    location /broken {{ return 503 "broken\\n"; }}
+    {self.locations}
+  }}
+}}""")
+        self.process = subprocess.Popen(in_netns(self.link.server, "nginx", "-c", root / "nginx.conf"))
+        harness.wait_for(lambda: (root / "pid").exists() and (root / "pid").read_text().strip(), what="nginx")
+        self.worker_pid = harness.wait_for(self.worker, what="nginx's worker")
+        return self
+
+    def __exit__(self, *_):
+        harness.stop(self.process)
+        self.directory.cleanup()
+
+    def worker(self):
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return children and children[0]
+
+    def requests(self):
+        return [line.split() for line in self.log.read_text().splitlines()]
+
+    def url(self, path):
+        return f"http://{self.link.server_ip}:{PORT}{path}"
+
+
+def curl(link, *arguments):
+    """Runs curl in the client's namespace; returns its PID, time to first byte (s), and status."""
+    process = subprocess.Popen(
+        in_netns(link.client, "curl", "-s", "-o", "/dev/null", "-w", "%{time_starttransfer} %{http_code} ", *arguments),
+        stdout=subprocess.PIPE, text=True)
+    out = process.communicate(timeout=30)[0].split()
+    return process.pid, float(out[0]), int(out[1])
+
+
+def ends(weir, link):
+    """httpflow points of the client's end and of the server's."""
+    return (weir.points("httpflow", src_ip=link.client_ip, dst_ip=link.server_ip),
+            weir.points("httpflow", src_ip=link.server_ip, dst_ip=link.client_ip))
+
+
+def counts(points):
+    seen = collections.Counter()
+    for p in points:
+        if p["count"]:
+            seen[p["method"], p["path"], p["status_code"]] += p["count"]
+    return seen
+
+
+class Curl(unittest.TestCase):
+    def test_methods_paths_and_status_equal_the_servers_log(self):
+        with Link() as link, Nginx(link) as nginx, Weir() as weir:
+            for method, path in (("GET", "/hello"), ("GET", "/hello?token=secret"), ("GET", "/gone/1"), ("GET", "/moved"),
+                                 ("GET", "/broken"), ("POST", "/hello"), ("DELETE", "/hello/7"), ("PUT", "/gone"),
+                                 ("PATCH", "/hello"), ("OPTIONS", "/hello"), ("GET", "/no-such-file")):
+                curl(link, "-X", method, nginx.url(path))
+            curl(link, "-I", nginx.url("/hello"))
+            curl(link, "-d", "a=b" * 1000, nginx.url("/hello/form"))
+            weir.stop()
+            truth = collections.Counter((m, p, int(s)) for m, p, s, *_ in nginx.requests())
+            client, server = ends(weir, link)
+            self.assertEqual(total(client, "count"), 13)
+            self.assertEqual(total(server, "count"), 13)
+            for points in (client, server):
+                self.assertEqual(counts(points), truth)
+            self.assertNotIn("secret", weir.points_file.read_text(), "query strings never leave the kernel side")
+
+    def test_owners_direction_and_latency(self):
+        with Link() as link, Nginx(link) as nginx, Weir() as weir:
+            pid, first_byte, status = curl(link, nginx.url("/hello"))
+            weir.stop()
+            self.assertEqual(status, 200)
+            client, server = ends(weir, link)
+            self.assertEqual([(p["pid"], p["process_name"], p["direction"], p["conn_side"]) for p in client],
+                             [(str(pid), "curl", "outgoing", "client")])
+            self.assertEqual([(p["pid"], p["process_name"], p["direction"], p["conn_side"]) for p in server],
+                             [(nginx.worker_pid, "nginx", "incoming", "server")])
+            seen = client[0]["latency"] / 1e9
+            self.assertLess(0, seen)
+            self.assertLessEqual(seen, first_byte, "no longer than curl waited")
+            self.assertLessEqual(server[0]["latency"], client[0]["latency"])
+            for p in client + server:
+                self.assertEqual(p["http_version"], "1.1")
+                self.assertIs(p["truncated"], False)
+                self.assertLessEqual(p["latency_p50"], p["latency_max"])
+
+    def test_a_slow_server_is_seen_as_slow(self):
+        with Link() as link, Weir() as weir:
+            server = subprocess.Popen(
+                in_netns(link.server, "python3", "-c", SLOW_SERVER, link.server_ip, PORT), stdout=subprocess.PIPE)
+            try:
+                server.stdout.readline()
+                _, first_byte, _ = curl(link, f"http://{link.server_ip}:{PORT}/slow")
+            finally:
+                harness.stop(server)
+                server.stdout.close()
+            weir.stop()
+            for points in ends(weir, link):
+                self.assertEqual(total(points, "count"), 1)
+                self.assertGreaterEqual(points[0]["latency"], 0.3e9)
+                self.assertLessEqual(points[0]["latency"], first_byte * 1e9)
+
+    def test_keep_alive_is_one_connection_and_many_requests(self):
+        with Link() as link, Nginx(link) as nginx, Weir() as weir:
+            curl(link, *[nginx.url(f"/hello/{i}") for i in range(50)])
+            weir.stop()
+            for points in ends(weir, link):
+                self.assertEqual(total(points, "count"), 50)
+                self.assertEqual(len({p["path"] for p in points}), 50)
+                self.assertEqual({p["route"] for p in points}, {"/hello/{id}"})
+            self.assertEqual(total(weir.points("netflow", src_ip=link.client_ip), "tcp_established"), 1)
+
+    def test_bytes_are_the_sockets(self):
+        with Link() as link, Nginx(link) as nginx, Weir() as weir:
+            curl(link, nginx.url("/big"), nginx.url("/hello"))
+            weir.stop()
+            truth = nginx.requests()
+            requests, responses = sum(int(r[3]) for r in truth), sum(int(r[4]) for r in truth)
+            self.assertGreater(responses, 3_000_000)
+            client, server = ends(weir, link)
+            self.assertEqual((total(client, "bytes_written"), total(client, "bytes_read")), (requests, responses))
+            self.assertEqual((total(server, "bytes_read"), total(server, "bytes_written")), (requests, responses))
+            big = [p for p in client if p["path"] == "/big"]
+            self.assertGreater(total(big, "bytes_read"), 3_000_000)
+
+    def test_a_long_path_is_cut_and_says_so(self):
+        path = "/hello/" + "x" * 1000
+        with Link() as link, Nginx(link) as nginx, Weir() as weir:
+            curl(link, nginx.url(path))
+            weir.stop()
+            for points in ends(weir, link):
+                self.assertEqual(total(points, "count"), 1)
+                self.assertIs(points[0]["truncated"], True)
+                self.assertTrue(path.startswith(points[0]["path"]))
+                self.assertGreater(len(points[0]["path"]), 100)
+
+
+SLOW_SERVER = """
+import http.server, sys, time
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        time.sleep(0.3)
+        self.send_response(200)
+        self.send_header('Content-Length', '2')
+        self.end_headers()
+        self.wfile.write(b'ok')
+    def log_message(self, *_): pass
+server = http.server.HTTPServer((sys.argv[1], int(sys.argv[2])), Handler)
+print('ready', flush=True)
+server.serve_forever()
+"""
+
+
+class Wrk(unittest.TestCase):
+    def run_wrk(self, link, nginx, seconds, connections, *options):
+        done = subprocess.run(in_netns(link.client, "wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "--latency", *options,
+                                       nginx.url("/hello")), capture_output=True, text=True, check=True)
+        return int(re.search(r"(\d+) requests in", done.stdout).group(1)), done.stdout
+
+    def check(self, link, nginx, weir):
+        truth = len(nginx.requests())
+        losses = weir.api("status")["coverage"]["lost"]
+        weir.stop()
+        client, server = ends(weir, link)
+        self.assertEqual(total(server, "count"), truth, losses)
+        # wrk is stopped in the middle of its last requests: nginx logs them when it notices
+        self.assertEqual(counts(server)["GET", "/hello", 200], truth)
+        return client, truth
+
+    def test_counts_at_full_speed(self):
+        with Link() as link, Nginx(link) as nginx, Weir() as weir:
+            completed, _ = self.run_wrk(link, nginx, 5, 32)
+            client, truth = self.check(link, nginx, weir)
+            self.assertGreaterEqual(counts(client)["GET", "/hello", 200], completed)
+            self.assertEqual(total(client, "count"), truth)
+            netflow = weir.points("netflow", src_ip=link.client_ip)
+            self.assertEqual(total(netflow, "tcp_established"), total(netflow, "tcp_closed"))
+            latency = [p for p in client if p["count"] and p["status_code"]]
+            self.assertTrue(all(p["latency_p50"] <= p["latency_p95"] <= p["latency_p99"] <= p["latency_max"] for p in latency))
+
+    def test_a_connection_for_each_request(self):
+        with Link() as link, Nginx(link) as nginx, Weir() as weir:
+            self.run_wrk(link, nginx, 3, 16, "-H", "Connection: close")
+            _, truth = self.check(link, nginx, weir)
+            server = weir.points("netflow", src_ip=link.server_ip)
+            self.assertEqual(total(server, "tcp_established"), total(server, "tcp_closed"))
+            self.assertGreaterEqual(total(server, "tcp_established"), truth)
+            # a connection that ended before the worker accepted it belongs to who listened: the master
+            mine = [p for p in server if p["pid"] == nginx.worker_pid]
+            self.assertEqual(total(mine, "tcp_established"), total(mine, "tcp_closed"))
+            self.assertLessEqual({p["pid"] for p in server}, {nginx.worker_pid, str(nginx.process.pid)})
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,214 @@
+#include "plugin/flow/flow_table.h"
+
+#include <criterion/criterion.h>
+
+#include "tests/unit/plugin/flow/records.h"
+
+using namespace weir;
+using namespace weir::test;
+
+namespace {
+
+FlowOptions options() {
+    FlowOptions out;
+    out.host = "h";
+    out.service = "ebpf";
+    out.drop_loopback = false;
+    return out;
+}
+
+void add(FlowTable& table, const weir_http_record& record) { table.on_http(record, head_of(record)); }
+
+Ends server_end() { return {"10.0.0.2", 80, "10.0.0.1", 40000, WEIR_INCOMING, "nginx", 7, false}; }
+
+}  // namespace
+
+Test(flow_table, adds_up_connections_of_one_flow) {
+    Ledger ledger;
+    FlowTable table(options(), ledger);
+    Ends ends;
+    table.on_tcp(make_tcp(ends, WEIR_TCP_ESTABLISHED, 10, 20));
+    ends.local_port = 40001;
+    auto second = make_tcp(ends, WEIR_TCP_ESTABLISHED | WEIR_TCP_CLOSED, 1, 2);
+    second.retransmits = 3;
+    second.rtt = 150;
+    second.rtt_var = 40;
+    table.on_tcp(second);
+    const auto batch = table.finish(1, 2);
+    cr_assert_eq(batch->flows.size(), 1u);
+    cr_assert_eq(batch->l4.size(), 1u);
+    const L4Row& row = batch->l4[0];
+    cr_assert_eq(row.bytes_written, 11u);
+    cr_assert_eq(row.bytes_read, 22u);
+    cr_assert_eq(row.tcp_established, 2u);
+    cr_assert_eq(row.tcp_closed, 1u);
+    cr_assert_eq(row.retransmits, 3u);
+    cr_assert_eq(row.rtt.count(), 1u, "0 is no sample");
+    cr_assert_eq(row.rtt.max(), 150u);
+    cr_assert_eq(batch->flows[0].local_port, 0, "the client's ephemeral port is folded");
+    cr_assert_eq(batch->flows[0].remote_port, 80);
+    cr_assert(table.finish(2, 3)->flows.empty(), "the next interval begins empty");
+}
+
+Test(flow_table, folds_the_clients_port_only) {
+    Ledger ledger;
+    FlowTable table(options(), ledger);
+    Ends server = server_end();
+    server.local_port = 50000;  // a server on a high port
+    table.on_tcp(make_tcp(server, WEIR_TCP_ESTABLISHED, 1, 1));
+    Ends low;
+    low.local_port = 88;  // a client on a low port
+    table.on_tcp(make_tcp(low, WEIR_TCP_ESTABLISHED, 1, 1));
+    const auto batch = table.finish(1, 2);
+    cr_assert_eq(batch->flows[0].local_port, 50000);
+    cr_assert_eq(batch->flows[0].remote_port, 0);
+    cr_assert_eq(batch->flows[1].local_port, 88);
+}
+
+Test(flow_table, folding_can_be_switched_off) {
+    Ledger ledger;
+    FlowOptions unfolded = options();
+    unfolded.ephemeral_port = 0;
+    FlowTable table(unfolded, ledger);
+    table.on_tcp(make_tcp({}, WEIR_TCP_ESTABLISHED, 1, 1));
+    cr_assert_eq(table.finish(1, 2)->flows[0].local_port, 40000);
+}
+
+Test(flow_table, drops_loopback_and_v6_when_asked) {
+    Ledger ledger;
+    FlowOptions strict = options();
+    strict.drop_loopback = true;
+    strict.drop_v6 = true;
+    FlowTable table(strict, ledger);
+    table.on_tcp(make_tcp({.local = "127.0.0.1", .remote = "127.0.0.1"}, WEIR_TCP_ESTABLISHED, 1, 1));
+    table.on_tcp(make_tcp({.local = "::1", .remote = "::1"}, WEIR_TCP_ESTABLISHED, 1, 1));
+    table.on_tcp(make_tcp({.local = "2001:db8::1", .remote = "2001:db8::2"}, WEIR_TCP_ESTABLISHED, 1, 1));
+    table.on_tcp(
+        make_tcp({.local = "::ffff:10.0.0.1", .remote = "::ffff:10.0.0.2"}, WEIR_TCP_ESTABLISHED, 1, 1));
+    const auto batch = table.finish(1, 2);
+    cr_assert_eq(batch->flows.size(), 1u, "v4-mapped counts as IPv4");
+    cr_assert_not(batch->flows[0].is_v6);
+}
+
+Test(flow_table, requests_are_grouped_by_what_they_asked_and_got) {
+    Ledger ledger;
+    FlowTable table(options(), ledger);
+    add(table, make_http({}, "GET", "/a", 200, 1000));
+    add(table, make_http({}, "GET", "/a", 200, 3000));
+    add(table, make_http({}, "GET", "/a", 404, 10));
+    add(table, make_http({}, "POST", "/a", 200, 10));
+    add(table, make_http({}, "GET", "/order/123", 200, 10));
+    const auto batch = table.finish(1, 2);
+    cr_assert_eq(batch->l7.size(), 4u);
+    cr_assert_eq(batch->l7[0].count, 2u);
+    cr_assert_eq(batch->l7[0].latency.sum(), 4000u);
+    cr_assert_eq(batch->l7[0].bytes_written, 200u, "a client writes requests");
+    cr_assert_eq(batch->l7[0].bytes_read, 2000u);
+    cr_assert(batch->strings[batch->l7[3].route] == "/order/{id}");
+    cr_assert(batch->l4.empty());
+}
+
+Test(flow_table, a_continued_request_adds_bytes_and_is_not_counted_again) {
+    Ledger ledger;
+    FlowTable table(options(), ledger);
+    add(table, make_http(server_end(), "GET", "/big", 200, 5));
+    auto more = make_http(server_end(), "GET", "/big", 200, 5);
+    more.flags |= WEIR_HTTP_CONTINUED;
+    add(table, more);
+    const auto batch = table.finish(1, 2);
+    cr_assert_eq(batch->l7[0].count, 1u);
+    cr_assert_eq(batch->l7[0].latency.count(), 1u);
+    cr_assert_eq(batch->l7[0].bytes_written, 2000u, "a server writes responses");
+}
+
+Test(flow_table, no_response_has_no_latency) {
+    Ledger ledger;
+    FlowTable table(options(), ledger);
+    add(table, make_http({}, "GET", "/", 0, 0));
+    const auto batch = table.finish(1, 2);
+    cr_assert_eq(batch->l7[0].count, 1u);
+    cr_assert(batch->l7[0].latency.empty());
+}
+
+Test(flow_table, a_full_table_folds_and_keeps_totals) {
+    Ledger ledger;
+    FlowOptions small = options();
+    small.max_rows = 4;
+    FlowTable table(small, ledger);
+    Ends ends;
+    for (std::uint16_t port = 1; port <= 100; port++) {
+        ends.remote_port = port;
+        table.on_tcp(make_tcp(ends, WEIR_TCP_ESTABLISHED, port, 1));
+        add(table, make_http(ends, "GET", "/" + std::string(port, 'x').substr(0, 90), 200, 5));
+    }
+    const auto batch = table.finish(1, 2);
+    cr_assert_leq(batch->flows.size(), 6u);
+    cr_assert_leq(batch->l7.size(), 6u);
+    std::uint64_t bytes = 0, established = 0, requests = 0;
+    for (const L4Row& row : batch->l4) bytes += row.bytes_written, established += row.tcp_established;
+    for (const L7Row& row : batch->l7) requests += row.count;
+    cr_assert_eq(bytes, 5050u);
+    cr_assert_eq(established, 100u);
+    cr_assert_eq(requests, 100u);
+    const LossCounts losses = ledger.totals();
+    cr_assert_gt(losses[static_cast<std::size_t>(Loss::flow_table_full)], 0u);
+    cr_assert_gt(losses[static_cast<std::size_t>(Loss::paths_folded)], 0u);
+}
+
+Test(flow_table, names_the_server_of_a_flow_that_stays_on_the_host) {
+    Ledger ledger;
+    FlowTable table(options(), ledger);
+    Ends server = server_end();
+    server.peer_is_local = true;
+    table.on_tcp(make_tcp({}, WEIR_TCP_ESTABLISHED, 1, 1));
+    table.on_tcp(make_tcp(server, WEIR_TCP_ESTABLISHED, 1, 1));
+    auto batch = table.finish(1, 2);
+    cr_assert(batch->flows[0].peer_is_local);
+    cr_assert(batch->strings[batch->flows[0].peer_process] == "nginx");
+    cr_assert(batch->flows[1].peer_is_local);
+    // the server is still known when only the client has something to say
+    table.on_tcp(make_tcp({}, 0, 1, 1));
+    batch = table.finish(2, 3);
+    cr_assert(batch->strings[batch->flows[0].peer_process] == "nginx");
+}
+
+Test(flow_table, hostile_names_become_utf8) {
+    Ledger ledger;
+    FlowTable table(options(), ledger);
+    add(table, make_http({.process = "a\xff\n"}, "GET", "/\xc3\x28", 200, 1));
+    const auto batch = table.finish(1, 2);
+    cr_assert(batch->strings[batch->l7[0].path] == "/\xEF\xBF\xBD(");
+    cr_assert(batch->strings[batch->flows[0].process] == "a\xEF\xBF\xBD\n");
+}
+
+Test(flow_table, an_unknown_owner_is_in_the_ledger) {
+    Ledger ledger;
+    FlowTable table(options(), ledger);
+    table.on_tcp(make_tcp({.pid = 0}, WEIR_TCP_ESTABLISHED, 1, 1));
+    cr_assert_eq(ledger.totals()[static_cast<std::size_t>(Loss::owner_unknown)], 1u);
+}
+
+Test(flow_table, merged_batches_are_the_sum) {
+    Ledger ledger;
+    FlowTable table(options(), ledger);
+    table.on_tcp(make_tcp({}, WEIR_TCP_ESTABLISHED, 10, 1));
+    add(table, make_http({}, "GET", "/a", 200, 1000));
+    const auto first = table.finish(100, 200);
+    table.on_tcp(make_tcp({}, WEIR_TCP_CLOSED, 5, 1));
+    table.on_tcp(make_tcp({.remote = "10.0.0.9"}, WEIR_TCP_ESTABLISHED, 7, 1));
+    add(table, make_http({}, "GET", "/a", 200, 2000));
+    const auto second = table.finish(200, 300);
+    BatchBuilder builder;
+    builder.add(*first);
+    builder.add(*second);
+    const auto sum = builder.take();
+    cr_assert_eq(sum->begin_ns, 100);
+    cr_assert_eq(sum->end_ns, 300);
+    cr_assert(sum->host == "h" && sum->service == "ebpf");
+    cr_assert_eq(sum->l4.size(), 2u);
+    cr_assert_eq(sum->l4[0].bytes_written, 15u);
+    cr_assert_eq(sum->l4[0].tcp_closed, 1u);
+    cr_assert_eq(sum->l7.size(), 1u);
+    cr_assert_eq(sum->l7[0].count, 2u);
+    cr_assert_eq(sum->l7[0].latency.sum(), 3000u);
+}

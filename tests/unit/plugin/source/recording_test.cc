@@ -1,0 +1,86 @@
+#include "plugin/source/recording.h"
+
+#include <criterion/criterion.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "tests/unit/plugin/flow/records.h"
+
+using namespace weir;
+using namespace weir::test;
+
+namespace {
+
+struct Collected final : RecordSink {
+    std::vector<weir_tcp_record> tcp;
+    std::vector<std::string> heads;
+    void on_tcp(const weir_tcp_record& record) override { tcp.push_back(record); }
+    void on_http(const weir_http_record&, std::string_view head) override { heads.emplace_back(head); }
+};
+
+std::string temporary() { return "/tmp/weir-recording-" + std::to_string(getpid()); }
+
+}  // namespace
+
+Test(recording, plays_what_was_recorded) {
+    const std::string path = temporary();
+    Collected live;
+    {
+        auto sink = RecordingSink::open(path, live);
+        cr_assert(sink.has_value());
+        (*sink)->on_tcp(make_tcp({}, WEIR_TCP_ESTABLISHED, 1, 2));
+        const auto http = make_http({}, "GET", "/a", 200, 5);
+        (*sink)->on_http(http, head_of(http));
+        (*sink)->end_interval();
+        (*sink)->on_tcp(make_tcp({}, WEIR_TCP_CLOSED, 3, 4));
+        (*sink)->end_interval();
+    }
+    cr_assert_eq(live.tcp.size(), 2u, "it hands on what it writes");
+    Ledger ledger;
+    const auto source = make_recording_source(path, ledger);
+    cr_assert(source->start().has_value());
+    Collected played;
+    source->sweep(played, false);
+    cr_assert_eq(played.tcp.size(), 1u);
+    cr_assert_eq(played.heads.size(), 1u);
+    cr_assert(played.heads[0] == "GET /a");
+    source->sweep(played, false);
+    cr_assert_eq(played.tcp.size(), 2u);
+    cr_assert_eq(played.tcp[1].bytes_sent, 3u);
+    source->sweep(played, false);
+    cr_assert_eq(played.tcp.size(), 2u);
+    unlink(path.c_str());
+}
+
+Test(recording, a_damaged_file_is_an_error_or_a_counted_loss) {
+    const std::string path = temporary();
+    Ledger ledger;
+    std::ofstream(path) << "something else";
+    cr_assert_not(make_recording_source(path, ledger)->start().has_value());
+    std::ofstream(path) << "WEIRREC1" << std::string("\xff\xff\xff\x7f garbage", 12);
+    const auto source = make_recording_source(path, ledger);
+    cr_assert(source->start().has_value());
+    Collected played;
+    source->sweep(played, false);
+    cr_assert_eq(ledger.totals()[static_cast<std::size_t>(Loss::record_malformed)], 1u);
+    unlink(path.c_str());
+}
+
+Test(record, malformed_records_are_refused) {
+    Collected sink;
+    const auto tcp = make_tcp({}, 0, 1, 1);
+    cr_assert(dispatch_record(&tcp, sizeof(tcp), sink));
+    cr_assert_not(dispatch_record(&tcp, sizeof(tcp) - 1, sink));
+    cr_assert_not(dispatch_record(&tcp, 3, sink));
+    auto http = make_http({}, "GET", "/a", 200, 5);
+    constexpr std::size_t fixed = offsetof(weir_http_record, head);
+    cr_assert(dispatch_record(&http, fixed + 6, sink));
+    cr_assert_not(dispatch_record(&http, fixed + 5, sink), "head longer than what came");
+    http.head_len = 60000;
+    cr_assert_not(dispatch_record(&http, sizeof(http), sink), "head longer than its room");
+    const std::uint32_t unknown = 77;
+    cr_assert_not(dispatch_record(&unknown, sizeof(unknown), sink));
+}
