@@ -41,7 +41,7 @@ struct weir_conn_id {
 	__u32 pid;	   /* thread group id in the initial PID namespace, 0 = unknown */
 	__u16 local_port;  /* host byte order */
 	__u16 remote_port; /* host byte order */
-	__u8 transport;	   /* IPPROTO_TCP */
+	__u8 transport;	   /* IPPROTO_TCP or IPPROTO_UDP */
 	__u8 peer_is_local; /* incoming, from an address that this host connects from */
 	__u8 direction;	   /* enum weir_direction */
 	__u8 owner;	   /* enum weir_owner */
@@ -52,6 +52,8 @@ WEIR_ASSERT(sizeof(struct weir_conn_id) == 72);
 enum weir_record_kind {
 	WEIR_RECORD_TCP = 1,
 	WEIR_RECORD_HTTP = 2,
+	WEIR_RECORD_UDP = 3,
+	WEIR_RECORD_DNS = 4,
 };
 
 /* Every record begins with its kind (u32). */
@@ -104,6 +106,46 @@ struct weir_http_record {
 };
 WEIR_ASSERT(offsetof(struct weir_http_record, head) == 120);
 WEIR_ASSERT(sizeof(struct weir_http_record) == 120 + WEIR_HTTP_HEAD_MAX);
+
+/*
+ * What went between a UDP socket and one peer since its last record. The local address is
+ * all zeros for a socket that is bound to none; so is the remote one, with port 0, where the
+ * program did not ask who had sent.
+ */
+struct weir_udp_record {
+	__u32 kind; /* WEIR_RECORD_UDP */
+	__u32 reserved;
+	__u64 time; /* boot time, ns */
+	struct weir_conn_id id;
+	__u64 bytes_sent; /* payload */
+	__u64 bytes_received;
+	__u32 datagrams_sent; /* calls: one that the kernel cuts into segments (GSO) counts once */
+	__u32 datagrams_received;
+};
+WEIR_ASSERT(sizeof(struct weir_udp_record) == 112);
+
+enum weir_dns_flags {
+	WEIR_DNS_SENT = 1,	/* else received */
+	WEIR_DNS_TRUNCATED = 2, /* data is only the begin of what went through */
+};
+
+#define WEIR_DNS_MAX 4096
+
+/*
+ * What a send or receive moved on a socket with port 53 at either end: over UDP one message,
+ * over TCP a piece of the stream. Sent without the unused end of data.
+ */
+struct weir_dns_record {
+	__u32 kind; /* WEIR_RECORD_DNS */
+	__u16 len;  /* bytes of data in use */
+	__u8 flags; /* enum weir_dns_flags */
+	__u8 reserved;
+	__u64 time; /* boot time, ns */
+	struct weir_conn_id id;
+	__u8 data[WEIR_DNS_MAX];
+};
+WEIR_ASSERT(offsetof(struct weir_dns_record, data) == 88);
+WEIR_ASSERT(sizeof(struct weir_dns_record) == 88 + WEIR_DNS_MAX);
 
 /* Counters of the kernel side, one per-CPU array. Names and help: plugin/base/ledger. */
 enum weir_stat {

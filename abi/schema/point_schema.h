@@ -17,6 +17,7 @@ enum class ValueType : std::uint8_t { tag, integer, string, boolean };
 // Bits of FieldInfo::measurements.
 enum Measurement : std::uint8_t { kNetflow = 1, kHttpflow = 2, kDnsflow = 4 };
 inline constexpr std::uint8_t kFlows = kNetflow | kHttpflow;
+inline constexpr std::uint8_t kMessages = kHttpflow | kDnsflow;
 inline constexpr std::uint8_t kAllMeasurements = kNetflow | kHttpflow | kDnsflow;
 
 struct FieldInfo {
@@ -47,6 +48,7 @@ struct FieldInfo {
     X(pid, tag, kFlows, "", "process that owns the socket, in the initial PID namespace")                \
     X(process_name, tag, kFlows, "", "name of that process")                                             \
     X(netns, tag, kFlows, "", "inode number of the network namespace")                                   \
+    X(container_id, tag, kFlows, "", "added: container that the process runs in")                        \
     X(client_ip, tag, kAllMeasurements, "", "address of the end that connected")                         \
     X(client_port, tag, kAllMeasurements, "", "port of the end that connected")                          \
     X(client_ip_type, tag, kAllMeasurements, "", "private, loopback, multicast or other")                \
@@ -67,17 +69,23 @@ struct FieldInfo {
       "connections first seen, those open at the start included")                                        \
     X(tcp_closed, integer, kNetflow, "count", "connections ended")                                       \
     X(connect_failed, integer, kNetflow, "count", "added: connection attempts that failed")              \
+    X(connect_refused, integer, kNetflow, "count", "added: of those: refused by the peer")               \
+    X(connect_timed_out, integer, kNetflow, "count", "added: of those: without an answer")               \
+    X(connect_unreachable, integer, kNetflow, "count", "added: of those: no route, or told unreachable") \
+    X(connect_reset, integer, kNetflow, "count", "added: of those: reset or given up midway")            \
+    X(connect_failed_other, integer, kNetflow, "count", "added: of those: for another reason")           \
     X(method, string, kHttpflow, "", "request method")                                                   \
     X(path, string, kHttpflow, "", "request path without its query string")                              \
     X(route, string, kHttpflow, "", "added: path with its ids folded")                                   \
     X(http_version, string, kHttpflow, "", "1.0 or 1.1")                                                 \
     X(status_code, integer, kHttpflow, "", "response status, 0 when there was no response")              \
-    X(count, integer, kHttpflow, "count", "requests")                                                    \
-    X(latency, integer, kHttpflow, "ns", "request's first byte to response's first byte, mean")          \
+    X(rcode, integer, kDnsflow, "", "response code, 0 without error, -1 without an answer in time")      \
+    X(count, integer, kMessages, "count", "requests or queries")                                         \
+    X(latency, integer, kMessages, "ns", "request's first byte to response's first byte, mean")          \
     X(latency_p50, integer, kHttpflow, "ns", "added: latency, median")                                   \
     X(latency_p95, integer, kHttpflow, "ns", "added: latency, 95th percentile")                          \
     X(latency_p99, integer, kHttpflow, "ns", "added: latency, 99th percentile")                          \
-    X(latency_max, integer, kHttpflow, "ns", "added: latency, maximum")                                  \
+    X(latency_max, integer, kMessages, "ns", "latency, maximum; added to httpflow")                      \
     X(truncated, boolean, kHttpflow, "", "path is only the beginning of a longer one")
 
 enum class Field : std::uint8_t {

@@ -51,7 +51,8 @@ std::string make_description() {
         {"measurements",
          {measurement("netflow", kNetflow, "a flow of TCP connections in one interval"),
           measurement("httpflow", kHttpflow,
-                      "requests of a flow with the same method, path and status in one interval")}},
+                      "requests of a flow with the same method, path and status in one interval"),
+          measurement("dnsflow", kDnsflow, "queries of a flow with the same result in one interval")}},
     };
     return out.dump(2);
 }

@@ -68,6 +68,7 @@ void Emitter::refresh_encoder() {
 void Emitter::emit(const Batch& batch) {
     emit_rows(batch, batch.l4);
     emit_rows(batch, batch.l7);
+    emit_rows(batch, batch.dns);
     flush();
 }
 

@@ -5,8 +5,10 @@
 // strings from traffic or processes are raw bytes and hostile; whoever writes them out escapes them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,10 +61,15 @@ struct Flow {
     // The remote address is one of this host's own, so the other end reports this flow, too. Where
     // a flow is to be counted once, the incoming side of such a pair is left out.
     bool peer_is_local = false;
+    std::uint32_t nat_port = 0;  // of `nat`; 0: the remote address is not translated
     StringId process = 0;
     StringId peer_process = 0;  // server's process of an outgoing flow to this same host, else 0
+    StringId container = 0;     // id of the container of the local end's process, 0 = none
+    StringId domain = 0;        // that the remote address was resolved from, 0 = unknown
+    Address nat;                // behind a translated remote address
 
     bool is_client() const { return direction == Direction::outgoing; }
+    bool is_translated() const { return nat_port != 0; }
     const Address& client() const { return is_client() ? local : remote; }
     const Address& server() const { return is_client() ? remote : local; }
     std::uint16_t client_port() const { return is_client() ? local_port : remote_port; }
@@ -76,7 +83,12 @@ struct L4Row {
     std::uint64_t retransmits = 0;
     std::uint64_t tcp_established = 0;
     std::uint64_t tcp_closed = 0;
-    std::uint64_t connect_failed = 0;
+    std::uint64_t connect_failed = 0;  // the sum of the five below
+    std::uint64_t connect_refused = 0;
+    std::uint64_t connect_timed_out = 0;
+    std::uint64_t connect_unreachable = 0;
+    std::uint64_t connect_reset = 0;
+    std::uint64_t connect_failed_other = 0;
     Histogram rtt;      // us, one sample a connection and interval in which it was active
     Histogram rtt_var;  // us
 };
@@ -98,6 +110,68 @@ struct L7Row {
     Histogram latency;  // ns, request's first byte to response's first byte
 };
 
+// What one server answered, by result.
+struct DnsRow {
+    static constexpr std::int16_t kTimeout = -1;
+
+    std::uint32_t flow = 0;  // index into Batch::flows
+    std::int16_t rcode = 0;  // RFC 1035 and 6895, kTimeout = no answer in time
+    std::uint64_t count = 0;
+    Histogram latency;  // ns, query to answer
+};
+
+// One of the slowest requests, with what its socket said at that moment.
+struct SlowRow {
+    std::uint32_t flow = 0;  // index into Batch::flows
+    StringId method = 0;
+    StringId path = 0;
+    StringId route = 0;
+    std::uint16_t status = 0;
+    HttpVersion version = HttpVersion::unknown;
+    bool truncated = false;
+    std::int64_t time_ns = 0;          // wall time of the request's first byte
+    std::uint64_t latency = 0;         // ns, request's first byte to response's first byte
+    std::uint64_t total = 0;           // ns, to the response's last byte, 0 = unknown
+    std::uint64_t retransmits = 0;     // during the request
+    std::uint64_t rtt = 0;             // us, smoothed, 0 = unknown
+    std::uint64_t unread_bytes = 0;    // received and not read by the program
+    std::uint64_t unsent_bytes = 0;    // written and not acknowledged by the peer
+    std::uint64_t network_stall = 0;   // ns of the latency that the network explains
+    std::uint64_t connection_age = 0;  // ns, 0 = older than Weir's start
+};
+
+// A counter of the kernel's own against what Weir saw of the same in one interval, summed over the
+// network namespaces.
+struct Reconciled {
+    std::uint64_t kernel = 0;
+    std::uint64_t seen = 0;
+};
+
+// X(name, the kernel's counter)
+#define WEIR_RECONCILED(X)                          \
+    X(active_opens, "Tcp ActiveOpens")              \
+    X(passive_opens, "Tcp PassiveOpens")            \
+    X(attempt_fails, "Tcp AttemptFails")            \
+    X(estab_resets, "Tcp EstabResets")              \
+    X(retransmits, "Tcp RetransSegs")               \
+    X(udp_in_datagrams, "Udp and Udp6 InDatagrams") \
+    X(udp_out_datagrams, "Udp and Udp6 OutDatagrams")
+
+enum class KernelCounter : std::uint8_t {
+#define WEIR_X(name, counter) name,
+    WEIR_RECONCILED(WEIR_X)
+#undef WEIR_X
+        count_
+};
+inline constexpr std::size_t kKernelCounters = static_cast<std::size_t>(KernelCounter::count_);
+inline constexpr std::array<std::string_view, kKernelCounters> kKernelCounterNames = {{
+#define WEIR_X(name, counter) #name,
+    WEIR_RECONCILED(WEIR_X)
+#undef WEIR_X
+}};
+// Nothing where the kernel's counters could not be read.
+using ReconciledCounts = std::array<std::optional<Reconciled>, kKernelCounters>;
+
 struct Batch {
     std::int64_t begin_ns = 0;  // wall time
     std::int64_t end_ns = 0;
@@ -107,7 +181,10 @@ struct Batch {
     std::vector<Flow> flows;
     std::vector<L4Row> l4;
     std::vector<L7Row> l7;
+    std::vector<DnsRow> dns;
+    std::vector<SlowRow> slow;
     LossCounts losses{};  // of this interval
+    ReconciledCounts reconciled{};
 };
 
 using BatchPtr = std::shared_ptr<const Batch>;

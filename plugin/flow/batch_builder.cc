@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <string>
 
@@ -26,6 +27,25 @@ void add_bytes(Row& into, const Row& from) {
     into.bytes_read += from.bytes_read;
 }
 
+void add_reconciled(ReconciledCounts& into, const ReconciledCounts& from) {
+    for (std::size_t i = 0; i < kKernelCounters; i++) {
+        if (!from[i]) continue;
+        if (!into[i]) into[i].emplace();
+        into[i]->kernel += from[i]->kernel;
+        into[i]->seen += from[i]->seen;
+    }
+}
+
+constexpr std::array kConnectCounts = {
+    &L4Row::connect_failed,      &L4Row::connect_refused, &L4Row::connect_timed_out,
+    &L4Row::connect_unreachable, &L4Row::connect_reset,   &L4Row::connect_failed_other,
+};
+
+struct DnsKey {
+    std::uint32_t flow = 0;
+    std::int32_t rcode = 0;
+};
+
 }  // namespace
 
 struct BatchBuilder::Index {
@@ -33,6 +53,7 @@ struct BatchBuilder::Index {
     tsl::robin_map<Flow, std::uint32_t, BytesHash<Flow>, BytesEqual<Flow>> flows;
     std::vector<std::uint32_t> l4;  // by flow: index into Batch::l4, or kNone
     tsl::robin_map<L7Key, std::uint32_t, BytesHash<L7Key>, BytesEqual<L7Key>> l7;
+    tsl::robin_map<DnsKey, std::uint32_t, BytesHash<DnsKey>, BytesEqual<DnsKey>> dns;
     std::string route;
 };
 
@@ -87,6 +108,19 @@ L7Row& BatchBuilder::l7(const L7Key& key) {
     return batch_->l7[at->second];
 }
 
+DnsRow& BatchBuilder::dns(std::uint32_t flow, std::int16_t rcode) {
+    const auto next = static_cast<std::uint32_t>(batch_->dns.size());
+    const auto [at, is_new] = index_->dns.try_emplace(DnsKey{flow, rcode}, next);
+    if (is_new) {
+        DnsRow& row = batch_->dns.emplace_back();
+        row.flow = flow;
+        row.rcode = rcode;
+    }
+    return batch_->dns[at->second];
+}
+
+SlowRow& BatchBuilder::add_slow() { return batch_->slow.emplace_back(); }
+
 bool BatchBuilder::has_l7(const L7Key& key) const { return index_->l7.contains(key); }
 
 void BatchBuilder::add(const Batch& from) {
@@ -98,12 +132,15 @@ void BatchBuilder::add(const Batch& from) {
     batch_->begin_ns = std::min(batch_->begin_ns, from.begin_ns);
     batch_->end_ns = std::max(batch_->end_ns, from.end_ns);
     for (std::size_t i = 0; i < kLossCount; i++) batch_->losses[i] += from.losses[i];
+    add_reconciled(batch_->reconciled, from.reconciled);
 
     std::vector<std::uint32_t> flows;
     flows.reserve(from.flows.size());
     for (Flow copy : from.flows) {
         copy.process = intern(from.strings[copy.process]);
         copy.peer_process = intern(from.strings[copy.peer_process]);
+        copy.container = intern(from.strings[copy.container]);
+        copy.domain = intern(from.strings[copy.domain]);
         flows.push_back(flow(copy));
     }
     for (const L4Row& row : from.l4) {
@@ -112,7 +149,7 @@ void BatchBuilder::add(const Batch& from) {
         into.retransmits += row.retransmits;
         into.tcp_established += row.tcp_established;
         into.tcp_closed += row.tcp_closed;
-        into.connect_failed += row.connect_failed;
+        for (const auto member : kConnectCounts) into.*member += row.*member;
         into.rtt.merge(row.rtt);
         into.rtt_var.merge(row.rtt_var);
     }
@@ -122,6 +159,18 @@ void BatchBuilder::add(const Batch& from) {
         add_bytes(into, row);
         into.count += row.count;
         into.latency.merge(row.latency);
+    }
+    for (const DnsRow& row : from.dns) {
+        DnsRow& into = dns(flows[row.flow], row.rcode);
+        into.count += row.count;
+        into.latency.merge(row.latency);
+    }
+    for (SlowRow row : from.slow) {
+        row.flow = flows[row.flow];
+        row.method = intern(from.strings[row.method]);
+        row.path = intern(from.strings[row.path]);
+        row.route = intern(from.strings[row.route]);
+        batch_->slow.push_back(std::move(row));
     }
 }
 

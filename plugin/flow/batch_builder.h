@@ -42,6 +42,9 @@ public:
     // A new row gets its route from `path`.
     L7Row& l7(const L7Key& key);
     bool has_l7(const L7Key& key) const;
+    DnsRow& dns(std::uint32_t flow, std::int16_t rcode);
+    // A row of its own each time; how many are worth keeping is the caller's business.
+    SlowRow& add_slow();
     std::size_t l7_count() const { return batch_->l7.size(); }
 
     // Adds all rows of a batch; its time extends this one's.

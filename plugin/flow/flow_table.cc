@@ -4,6 +4,7 @@
 #include <tsl/robin_map.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "plugin/base/bytes_hash.h"
@@ -32,6 +33,26 @@ struct ServerKey {
 ServerKey server_key(const Flow& flow) {
     const Address& address = flow.server();
     return {address, address.type() == AddressType::loopback ? flow.netns : 0, flow.server_port()};
+}
+
+// Which count a connect belongs to that ended with this errno. Without one it was given up: closed or reset
+// by its own program before the peer had answered.
+std::uint64_t L4Row::*failure_counter(std::uint32_t error) {
+    switch (error) {
+        case ECONNREFUSED: return &L4Row::connect_refused;
+        case ETIMEDOUT: return &L4Row::connect_timed_out;
+        case ENETUNREACH:
+        case EHOSTUNREACH:
+        case ENETDOWN:
+        case EHOSTDOWN:
+        case EACCES:
+        case ENOPROTOOPT: return &L4Row::connect_unreachable;
+        case 0:
+        case ECONNRESET:
+        case EPIPE:
+        case ECONNABORTED: return &L4Row::connect_reset;
+        default: return &L4Row::connect_failed_other;
+    }
 }
 
 // A bounded map that forgets: entries that were not set again for one to two generations go.
@@ -79,13 +100,25 @@ void FlowTable::on_tcp(const weir_tcp_record& record) {
     row.retransmits += record.retransmits;
     row.tcp_established += (record.flags & WEIR_TCP_ESTABLISHED) != 0;
     row.tcp_closed += (record.flags & WEIR_TCP_CLOSED) != 0;
-    row.connect_failed += (record.flags & WEIR_TCP_FAILED) != 0;
+    if ((record.flags & WEIR_TCP_FAILED) != 0) {
+        row.connect_failed++;
+        row.*failure_counter(record.error) += 1;
+    }
     if (record.rtt != 0) {
         row.rtt.add(record.rtt);
         row.rtt_var.add(record.rtt_var);
     }
     if (record.id.pid == 0 && (record.flags & WEIR_TCP_ESTABLISHED) != 0) ledger_.add(Loss::owner_unknown);
 }
+
+void FlowTable::on_udp(const weir_udp_record& record) {
+    if (is_dropped(record.id)) return;
+    L4Row& row = rows_.l4(find_flow(record.id));
+    row.bytes_written += record.bytes_sent;
+    row.bytes_read += record.bytes_received;
+}
+
+void FlowTable::on_dns(const weir_dns_record&, std::span<const std::uint8_t>) {}
 
 void FlowTable::on_http(const weir_http_record& record, std::string_view head) {
     if (is_dropped(record.id)) return;

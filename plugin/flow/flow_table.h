@@ -36,6 +36,8 @@ public:
 
     void on_tcp(const weir_tcp_record& record) override;
     void on_http(const weir_http_record& record, std::string_view head) override;
+    void on_udp(const weir_udp_record& record) override;
+    void on_dns(const weir_dns_record& record, std::span<const std::uint8_t> data) override;
 
     // The interval's product, losses not filled in. The table is empty afterwards.
     std::unique_ptr<Batch> finish(std::int64_t begin_ns, std::int64_t end_ns);

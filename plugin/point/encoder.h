@@ -22,8 +22,9 @@ class PointEncoder {
 public:
     virtual ~PointEncoder() = default;
 
-    virtual void append(const Batch& batch, const L4Row& row) = 0;  // a netflow point
-    virtual void append(const Batch& batch, const L7Row& row) = 0;  // an httpflow point
+    virtual void append(const Batch& batch, const L4Row& row) = 0;   // a netflow point
+    virtual void append(const Batch& batch, const L7Row& row) = 0;   // an httpflow point
+    virtual void append(const Batch& batch, const DnsRow& row) = 0;  // a dnsflow point
 
     // What has been appended since the last clear(), ready to be handed to the host.
     virtual std::string_view bytes() const = 0;

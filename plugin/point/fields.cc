@@ -32,6 +32,12 @@ FieldValue text_or_nothing(std::string_view text) {
 
 FieldValue integer(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
+// For details that most rows do not have.
+FieldValue integer_if_any(std::uint64_t value) {
+    if (value == 0) return std::monostate{};
+    return integer(value);
+}
+
 FieldValue mean(const Histogram& histogram) {
     if (histogram.empty()) return std::monostate{};
     return static_cast<std::int64_t>(std::llround(histogram.mean()));
@@ -62,8 +68,13 @@ FieldValue flow_value(const Batch& batch, const Flow& flow, Field field, FieldSc
         case Field::dst_ip: return text_of(flow.remote, scratch);
         case Field::dst_port: return port_text(flow.remote_port, scratch);
         case Field::dst_ip_type: return to_string(flow.remote.type());
-        case Field::dst_nat_ip:
-        case Field::dst_nat_port: return kNotAvailable;
+        case Field::dst_nat_ip: return flow.is_translated() ? text_of(flow.nat, scratch) : kNotAvailable;
+        case Field::dst_nat_port:
+            return flow.is_translated() ? text_of(flow.nat_port, scratch) : kNotAvailable;
+        case Field::dst_domain: return text_or_nothing(batch.strings[flow.domain]);
+        case Field::server_domain:
+            return text_or_nothing(flow.is_client() ? batch.strings[flow.domain] : std::string_view());
+        case Field::container_id: return text_or_nothing(batch.strings[flow.container]);
         case Field::pid: return text_of(flow.pid, scratch);
         case Field::process_name: return text_or_nothing(batch.strings[flow.process]);
         case Field::netns: return text_of(flow.netns, scratch);
@@ -76,6 +87,9 @@ FieldValue flow_value(const Batch& batch, const Flow& flow, Field field, FieldSc
         default: return std::monostate{};
     }
 }
+
+// A DNS row has none.
+FieldValue bytes_value(const Flow&, const DnsRow&, Field) { return std::monostate{}; }
 
 template <typename Row>
 FieldValue bytes_value(const Flow& flow, const Row& row, Field field) {
@@ -98,6 +112,11 @@ FieldValue row_value(const Batch&, const L4Row& row, Field field) {
         case Field::tcp_established: return integer(row.tcp_established);
         case Field::tcp_closed: return integer(row.tcp_closed);
         case Field::connect_failed: return integer(row.connect_failed);
+        case Field::connect_refused: return integer_if_any(row.connect_refused);
+        case Field::connect_timed_out: return integer_if_any(row.connect_timed_out);
+        case Field::connect_unreachable: return integer_if_any(row.connect_unreachable);
+        case Field::connect_reset: return integer_if_any(row.connect_reset);
+        case Field::connect_failed_other: return integer_if_any(row.connect_failed_other);
         default: return std::monostate{};
     }
 }
@@ -120,11 +139,29 @@ FieldValue row_value(const Batch& batch, const L7Row& row, Field field) {
     }
 }
 
+FieldValue row_value(const Batch&, const DnsRow& row, Field field) {
+    switch (field) {
+        case Field::rcode: return std::int64_t{row.rcode};
+        case Field::count: return integer(row.count);
+        case Field::latency: return mean(row.latency);
+        case Field::latency_max: return max(row.latency);
+        default: return std::monostate{};
+    }
+}
+
+template <typename Row>
+inline constexpr std::uint8_t kMeasurementOf = 0;
+template <>
+inline constexpr std::uint8_t kMeasurementOf<L4Row> = kNetflow;
+template <>
+inline constexpr std::uint8_t kMeasurementOf<L7Row> = kHttpflow;
+template <>
+inline constexpr std::uint8_t kMeasurementOf<DnsRow> = kDnsflow;
+
 template <typename Row>
 FieldValue value_of(const Batch& batch, const Row& row, Field field, FieldScratch& scratch) {
-    constexpr std::uint8_t kMine = std::is_same_v<Row, L4Row> ? kNetflow : kHttpflow;
     const FieldInfo& about = info(field);
-    if ((about.measurements & kMine) == 0) return std::monostate{};
+    if ((about.measurements & kMeasurementOf<Row>) == 0) return std::monostate{};
     const Flow& flow = batch.flows[row.flow];
     if (about.type == ValueType::tag) return flow_value(batch, flow, field, scratch);
     const FieldValue bytes = bytes_value(flow, row, field);
@@ -138,6 +175,10 @@ FieldValue field_value(const Batch& batch, const L4Row& row, Field field, FieldS
 }
 
 FieldValue field_value(const Batch& batch, const L7Row& row, Field field, FieldScratch& scratch) {
+    return value_of(batch, row, field, scratch);
+}
+
+FieldValue field_value(const Batch& batch, const DnsRow& row, Field field, FieldScratch& scratch) {
     return value_of(batch, row, field, scratch);
 }
 

@@ -23,5 +23,6 @@ using FieldScratch = std::array<char, 48>;
 
 FieldValue field_value(const Batch& batch, const L4Row& row, Field field, FieldScratch& scratch);
 FieldValue field_value(const Batch& batch, const L7Row& row, Field field, FieldScratch& scratch);
+FieldValue field_value(const Batch& batch, const DnsRow& row, Field field, FieldScratch& scratch);
 
 }  // namespace weir

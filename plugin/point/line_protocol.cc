@@ -117,10 +117,12 @@ class LineProtocolEncoder final : public PointEncoder {
 public:
     explicit LineProtocolEncoder(const std::vector<Tag>& tags)
         : netflow_(make_layout("netflow", kNetflow, tags)),
-          httpflow_(make_layout("httpflow", kHttpflow, tags)) {}
+          httpflow_(make_layout("httpflow", kHttpflow, tags)),
+          dnsflow_(make_layout("dnsflow", kDnsflow, tags)) {}
 
     void append(const Batch& batch, const L4Row& row) override { append_row(netflow_, batch, row); }
     void append(const Batch& batch, const L7Row& row) override { append_row(httpflow_, batch, row); }
+    void append(const Batch& batch, const DnsRow& row) override { append_row(dnsflow_, batch, row); }
     std::string_view bytes() const override { return out_; }
     std::uint64_t point_count() const override { return count_; }
     void clear() override {
@@ -171,7 +173,7 @@ private:
         }
     }
 
-    const Layout netflow_, httpflow_;
+    const Layout netflow_, httpflow_, dnsflow_;
     std::string out_;
     std::uint64_t count_ = 0;
 };

@@ -18,18 +18,39 @@ bool dispatch_http(const void* data, std::size_t size, RecordSink& sink) {
     return true;
 }
 
+bool dispatch_dns(const void* data, std::size_t size, RecordSink& sink) {
+    constexpr std::size_t kFixed = offsetof(weir_dns_record, data);
+    if (size < kFixed) return false;
+    weir_dns_record record;  // its data stays where it is
+    std::memcpy(&record, data, kFixed);
+    if (record.len > sizeof(record.data) || kFixed + record.len > size) return false;
+    sink.on_dns(record, {static_cast<const std::uint8_t*>(data) + kFixed, record.len});
+    return true;
+}
+
+template <typename Record>
+bool dispatch_fixed(const void* data, std::size_t size, RecordSink& sink,
+                    void (RecordSink::*take)(const Record&)) {
+    if (size < sizeof(Record)) return false;
+    Record record;
+    std::memcpy(&record, data, sizeof(record));
+    (sink.*take)(record);
+    return true;
+}
+
 }  // namespace
 
 bool dispatch_record(const void* data, std::size_t size, RecordSink& sink) {
     std::uint32_t kind = 0;
     if (size < sizeof(kind)) return false;
     std::memcpy(&kind, data, sizeof(kind));
-    if (kind == WEIR_RECORD_HTTP) return dispatch_http(data, size, sink);
-    if (kind != WEIR_RECORD_TCP || size < sizeof(weir_tcp_record)) return false;
-    weir_tcp_record record;
-    std::memcpy(&record, data, sizeof(record));
-    sink.on_tcp(record);
-    return true;
+    switch (kind) {
+        case WEIR_RECORD_TCP: return dispatch_fixed(data, size, sink, &RecordSink::on_tcp);
+        case WEIR_RECORD_HTTP: return dispatch_http(data, size, sink);
+        case WEIR_RECORD_UDP: return dispatch_fixed(data, size, sink, &RecordSink::on_udp);
+        case WEIR_RECORD_DNS: return dispatch_dns(data, size, sink);
+        default: return false;
+    }
 }
 
 }  // namespace weir

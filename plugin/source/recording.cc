@@ -1,5 +1,6 @@
 #include "plugin/source/recording.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -9,6 +10,7 @@ namespace weir {
 namespace {
 
 constexpr std::string_view kMagic = "WEIRREC1";
+constexpr std::size_t kMaxRecord = sizeof(weir_dns_record);  // the largest there is
 
 class RecordingSource final : public Source {
 public:
@@ -33,7 +35,7 @@ public:
         std::uint32_t size = 0;
         std::vector<char> data;
         while (file_ != nullptr && std::fread(&size, sizeof(size), 1, file_) == 1 && size != 0) {
-            if (size > sizeof(weir_http_record)) return reject();
+            if (size > kMaxRecord) return reject();
             data.resize(size);
             if (std::fread(data.data(), size, 1, file_) != 1) return reject();
             if (!dispatch_record(data.data(), size, sink)) ledger_.add(Loss::record_malformed);
@@ -82,6 +84,20 @@ void RecordingSink::on_tcp(const weir_tcp_record& record) {
 void RecordingSink::on_http(const weir_http_record& record, std::string_view head) {
     write(&record, static_cast<std::uint32_t>(offsetof(weir_http_record, head) + head.size()));
     next_.on_http(record, head);
+}
+
+void RecordingSink::on_udp(const weir_udp_record& record) {
+    write(&record, sizeof(record));
+    next_.on_udp(record);
+}
+
+void RecordingSink::on_dns(const weir_dns_record& record, std::span<const std::uint8_t> data) {
+    const std::size_t fixed = offsetof(weir_dns_record, data);
+    std::vector<std::uint8_t> whole(fixed + data.size());
+    std::memcpy(whole.data(), &record, fixed);
+    std::copy(data.begin(), data.end(), whole.begin() + static_cast<std::ptrdiff_t>(fixed));
+    write(whole.data(), static_cast<std::uint32_t>(whole.size()));
+    next_.on_dns(record, data);
 }
 
 void RecordingSink::end_interval() { write_size(0); }

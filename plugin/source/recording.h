@@ -28,6 +28,8 @@ public:
 
     void on_tcp(const weir_tcp_record& record) override;
     void on_http(const weir_http_record& record, std::string_view head) override;
+    void on_udp(const weir_udp_record& record) override;
+    void on_dns(const weir_dns_record& record, std::span<const std::uint8_t> data) override;
     void end_interval();
 
 private:

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,9 @@ public:
     virtual void on_tcp(const weir_tcp_record& record) = 0;
     // `head` is the record's head, checked to lie inside what was received.
     virtual void on_http(const weir_http_record& record, std::string_view head) = 0;
+    virtual void on_udp(const weir_udp_record& record) = 0;
+    // Only the members before `data` are filled in; `data` is checked to lie inside what was received.
+    virtual void on_dns(const weir_dns_record& record, std::span<const std::uint8_t> data) = 0;
 };
 
 struct Capabilities {

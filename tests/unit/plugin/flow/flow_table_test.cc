@@ -2,6 +2,8 @@
 
 #include <criterion/criterion.h>
 
+#include <cerrno>
+
 #include "tests/unit/plugin/flow/records.h"
 
 using namespace weir;
@@ -211,4 +213,37 @@ Test(flow_table, merged_batches_are_the_sum) {
     cr_assert_eq(sum->l7.size(), 1u);
     cr_assert_eq(sum->l7[0].count, 2u);
     cr_assert_eq(sum->l7[0].latency.sum(), 3000u);
+}
+
+Test(flow_table, udp_is_a_flow_of_its_own) {
+    Ledger ledger;
+    FlowTable table({}, ledger);
+    table.on_tcp(make_tcp({}, WEIR_TCP_ESTABLISHED, 1, 2));
+    table.on_udp(make_udp({}, 10, 20));
+    table.on_udp(make_udp({}, 1, 2));
+    const auto batch = table.finish(0, 1);
+    cr_assert_eq(batch->l4.size(), 2u);
+    cr_assert(batch->flows[batch->l4[1].flow].transport == Transport::udp);
+    cr_assert_eq(batch->l4[1].bytes_written, 11u);
+    cr_assert_eq(batch->l4[1].bytes_read, 22u);
+}
+
+Test(flow_table, failed_connects_have_a_reason) {
+    Ledger ledger;
+    FlowTable table({}, ledger);
+    const auto failed = [&](int error) {
+        auto record = make_tcp({}, WEIR_TCP_FAILED, 0, 0);
+        record.error = static_cast<std::uint32_t>(error);
+        table.on_tcp(record);
+    };
+    for (const int error : {ECONNREFUSED, ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, 0, EIO})
+        failed(error);
+    const auto batch = table.finish(0, 1);
+    const L4Row& row = batch->l4.at(0);
+    cr_assert_eq(row.connect_failed, 7u);
+    cr_assert_eq(row.connect_refused, 2u);
+    cr_assert_eq(row.connect_timed_out, 1u);
+    cr_assert_eq(row.connect_unreachable, 2u);
+    cr_assert_eq(row.connect_reset, 1u);
+    cr_assert_eq(row.connect_failed_other, 1u);
 }

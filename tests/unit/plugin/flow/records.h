@@ -51,6 +51,18 @@ inline weir_tcp_record make_tcp(const Ends& ends, std::uint32_t flags, std::uint
     return record;
 }
 
+inline weir_udp_record make_udp(const Ends& ends, std::uint64_t sent, std::uint64_t received) {
+    weir_udp_record record{};
+    record.kind = WEIR_RECORD_UDP;
+    record.id = make_id(ends);
+    record.id.transport = IPPROTO_UDP;
+    record.bytes_sent = sent;
+    record.bytes_received = received;
+    record.datagrams_sent = sent != 0;
+    record.datagrams_received = received != 0;
+    return record;
+}
+
 // The record's head is "METHOD path".
 inline weir_http_record make_http(const Ends& ends, std::string_view method, std::string_view path,
                                   std::uint16_t status, std::uint64_t latency) {

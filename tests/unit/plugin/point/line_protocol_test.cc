@@ -29,6 +29,7 @@ std::string encode(const Batch& batch, std::vector<Tag> tags = {}) {
     const auto encoder = make_line_protocol_encoder(std::move(tags));
     for (const L4Row& row : batch.l4) encoder->append(batch, row);
     for (const L7Row& row : batch.l7) encoder->append(batch, row);
+    for (const DnsRow& row : batch.dns) encoder->append(batch, row);
     return std::string(encoder->bytes());
 }
 
@@ -86,4 +87,38 @@ Test(line_protocol, long_tag_values_are_clipped_whole) {
     cr_assert(contains(lines, ("t=" + std::string(1023, 'x') + ",").c_str()) ||
               contains(lines, (",t=" + std::string(1023, 'x') + ",transport").c_str()));
     cr_assert_not(contains(lines, "\xc3"));
+}
+
+Test(line_protocol, says_what_is_known_of_the_remote_end) {
+    auto batch = one_interval({}, "/a");
+    Flow& flow = batch->flows[batch->l4[0].flow];
+    flow.domain = batch->strings.append("api.example");
+    flow.container = batch->strings.append("0123abcd");
+    flow.nat = Address::v4(10, 1, 2, 3);
+    flow.nat_port = 8080;
+    batch->l4[0].connect_failed = batch->l4[0].connect_refused = 2;
+    const std::string lines = encode(*batch);
+    for (const char* part :
+         {",container_id=0123abcd,", ",dst_domain=api.example,", ",server_domain=api.example,",
+          ",dst_nat_ip=10.1.2.3,dst_nat_port=8080,", ",connect_failed=2i,connect_refused=2i "}) {
+        cr_assert(contains(lines, part), "%s in %s", part, lines.c_str());
+    }
+}
+
+Test(line_protocol, writes_dns_points) {
+    auto batch = one_interval({}, "/a");
+    batch->l4.clear();
+    batch->l7.clear();
+    DnsRow& row = batch->dns.emplace_back();
+    row.rcode = 3;
+    row.count = 2;
+    row.latency.add(1000, 2);
+    DnsRow& lost = batch->dns.emplace_back();
+    lost.rcode = DnsRow::kTimeout;
+    lost.count = 1;
+    const std::string lines = encode(*batch);
+    cr_assert_eq(lines.find("dnsflow,client_ip=10.0.0.1,"), 0u, "%s", lines.c_str());
+    cr_assert(contains(lines, " rcode=3i,count=2i,latency=1000i,latency_max=1000i 1700000000000000000\n"),
+              "%s", lines.c_str());
+    cr_assert(contains(lines, " rcode=-1i,count=1i 1700000000000000000\n"), "%s", lines.c_str());
 }

@@ -3,7 +3,9 @@
 #include <criterion/criterion.h>
 #include <unistd.h>
 
+#include <array>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -17,8 +19,14 @@ namespace {
 struct Collected final : RecordSink {
     std::vector<weir_tcp_record> tcp;
     std::vector<std::string> heads;
+    std::vector<weir_udp_record> udp;
+    std::vector<std::string> messages;
     void on_tcp(const weir_tcp_record& record) override { tcp.push_back(record); }
     void on_http(const weir_http_record&, std::string_view head) override { heads.emplace_back(head); }
+    void on_udp(const weir_udp_record& record) override { udp.push_back(record); }
+    void on_dns(const weir_dns_record&, std::span<const std::uint8_t> data) override {
+        messages.emplace_back(data.begin(), data.end());
+    }
 };
 
 std::string temporary() { return "/tmp/weir-recording-" + std::to_string(getpid()); }
@@ -36,6 +44,12 @@ Test(recording, plays_what_was_recorded) {
         (*sink)->on_http(http, head_of(http));
         (*sink)->end_interval();
         (*sink)->on_tcp(make_tcp({}, WEIR_TCP_CLOSED, 3, 4));
+        (*sink)->on_udp(make_udp({}, 5, 6));
+        weir_dns_record dns{};
+        dns.kind = WEIR_RECORD_DNS;
+        dns.len = 3;
+        const std::array<std::uint8_t, 3> message = {'a', 0, 'b'};
+        (*sink)->on_dns(dns, message);
         (*sink)->end_interval();
     }
     cr_assert_eq(live.tcp.size(), 2u, "it hands on what it writes");
@@ -50,6 +64,10 @@ Test(recording, plays_what_was_recorded) {
     source->sweep(played, false);
     cr_assert_eq(played.tcp.size(), 2u);
     cr_assert_eq(played.tcp[1].bytes_sent, 3u);
+    cr_assert_eq(played.udp.size(), 1u);
+    cr_assert_eq(played.udp[0].bytes_received, 6u);
+    cr_assert_eq(played.messages.size(), 1u);
+    cr_assert(played.messages[0] == std::string("a\0b", 3));
     source->sweep(played, false);
     cr_assert_eq(played.tcp.size(), 2u);
     unlink(path.c_str());
@@ -81,6 +99,16 @@ Test(record, malformed_records_are_refused) {
     cr_assert_not(dispatch_record(&http, fixed + 5, sink), "head longer than what came");
     http.head_len = 60000;
     cr_assert_not(dispatch_record(&http, sizeof(http), sink), "head longer than its room");
+    auto dns = std::make_unique<weir_dns_record>();
+    dns->kind = WEIR_RECORD_DNS;
+    dns->len = 10;
+    constexpr std::size_t before_data = offsetof(weir_dns_record, data);
+    cr_assert(dispatch_record(dns.get(), before_data + 10, sink));
+    cr_assert_not(dispatch_record(dns.get(), before_data + 9, sink), "data longer than what came");
+    dns->len = WEIR_DNS_MAX + 1;
+    cr_assert_not(dispatch_record(dns.get(), sizeof(*dns), sink), "data longer than its room");
+    const auto udp = make_udp({}, 1, 1);
+    cr_assert_not(dispatch_record(&udp, sizeof(udp) - 1, sink));
     const std::uint32_t unknown = 77;
     cr_assert_not(dispatch_record(&unknown, sizeof(unknown), sink));
 }
