@@ -250,7 +250,11 @@ static void check_leaks(const struct process_state* first, const struct process_
 #else
     CHECK(last->threads == first->threads, "threads were left");
     CHECK(last->descriptors == warm->descriptors, "descriptors were left");
+#if defined(__SANITIZE_ADDRESS__)
+    printf("mappings are not compared: AddressSanitizer keeps what was freed; LeakSanitizer looks for leaks\n");
+#else
     CHECK(last->mappings <= warm->mappings + MAPPINGS_TOLERATED, "mappings were left");
+#endif
 #endif
 }
 
