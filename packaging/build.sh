@@ -8,9 +8,17 @@ shift
 mkdir -p "$root/build"
 log=$root/build/$preset.log
 
+# named targets are what is shipped: they need none of the packages that tests need
+tests=ON
+[ $# -eq 0 ] || tests=OFF
+is_configured() {
+  [ -e "build/$preset/build.ninja" ] &&
+    { [ $tests = OFF ] || grep -q '^BUILD_TESTING:BOOL=ON$' "build/$preset/CMakeCache.txt"; }
+}
+
 cd "$root"
 if ! {
-  { [ -e "build/$preset/build.ninja" ] || cmake --preset "$preset"; } &&
+  { is_configured || cmake --preset "$preset" -D BUILD_TESTING=$tests; } &&
     cmake --build --preset "$preset" ${1:+--target "$@"}
 } >"$log" 2>&1; then
   tail -n 60 "$log" >&2
