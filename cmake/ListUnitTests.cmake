@@ -10,8 +10,8 @@ set(found 0)
 foreach(line IN LISTS lines)
   if(line MATCHES "^([A-Za-z0-9_]+): [0-9]+ tests?")
     set(suite ${CMAKE_MATCH_1})
-  elseif(line MATCHES "── ([A-Za-z0-9_]+)")
-    set(test ${CMAKE_MATCH_1})
+  elseif(line MATCHES "(──|--) ([A-Za-z0-9_]+)$") # ASCII where the locale has no more
+    set(test ${CMAKE_MATCH_2})
     string(APPEND content
       "add_test([=[${PREFIX}.${suite}.${test}]=] \"${BINARY}\" \"--filter=${suite}/${test}\" \"--jobs=1\" \"--color=never\")\n"
       "set_tests_properties([=[${PREFIX}.${suite}.${test}]=] PROPERTIES TIMEOUT 60 LABELS \"${LABELS}\""
