@@ -128,6 +128,11 @@ static __always_inline struct conn *conn_create(const struct sock *sk)
 	return conn;
 }
 
+/* What is followed besides TCP connections. Written once at load. */
+extern const volatile __u8 follow_http, follow_udp, follow_dns;
+/* Walks after which an idle flow of a socket that was bound by its program is forgotten. */
+extern const volatile __u32 udp_bound_idle_walks;
+
 /* Waking the consumer costs more than a record, so it is woken when a quarter of the
  * ring is full; below that it comes by itself, several times a second. */
 extern const volatile __u32 ring_wake_bytes;

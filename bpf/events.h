@@ -107,22 +107,28 @@ struct weir_http_record {
 WEIR_ASSERT(offsetof(struct weir_http_record, head) == 120);
 WEIR_ASSERT(sizeof(struct weir_http_record) == 120 + WEIR_HTTP_HEAD_MAX);
 
+enum weir_udp_flags {
+	WEIR_UDP_IDLE = 1,   /* nothing is new for a while: the kernel side may forget it */
+	WEIR_UDP_FOLDED = 2, /* of flows that found no room: of the id, only the direction counts */
+};
+
 /*
  * What went between a UDP socket and one peer since its last record. The local address is
  * all zeros for a socket that is bound to none; so is the remote one, with port 0, where the
  * program did not ask who had sent.
  */
 struct weir_udp_record {
-	__u32 kind; /* WEIR_RECORD_UDP */
-	__u32 reserved;
-	__u64 time; /* boot time, ns */
+	__u32 kind;  /* WEIR_RECORD_UDP */
+	__u32 flags; /* enum weir_udp_flags */
+	__u64 time;  /* boot time, ns */
 	struct weir_conn_id id;
+	__u64 cookie;	  /* of the socket */
 	__u64 bytes_sent; /* payload */
 	__u64 bytes_received;
 	__u32 datagrams_sent; /* calls: one that the kernel cuts into segments (GSO) counts once */
 	__u32 datagrams_received;
 };
-WEIR_ASSERT(sizeof(struct weir_udp_record) == 112);
+WEIR_ASSERT(sizeof(struct weir_udp_record) == 120);
 
 enum weir_dns_flags {
 	WEIR_DNS_SENT = 1,	/* else received */
@@ -151,6 +157,9 @@ WEIR_ASSERT(sizeof(struct weir_dns_record) == 88 + WEIR_DNS_MAX);
 enum weir_stat {
 	WEIR_STAT_RING_FULL_TCP = 0,	 /* close records that found the ring full */
 	WEIR_STAT_RING_FULL_HTTP,	 /* request records that found the ring full */
+	WEIR_STAT_RING_FULL_DNS,	 /* DNS messages that found the ring full */
+	WEIR_STAT_UDP_FOLDED,		 /* datagrams of flows that found no room */
+	WEIR_STAT_DNS_UNREADABLE,	 /* DNS messages whose bytes could not be read */
 	WEIR_STAT_STORAGE_REFUSED,	 /* sockets the kernel gave no storage for */
 	WEIR_STAT_BUFFER_UNREADABLE,	 /* HTTP sockets whose data could not be read */
 	WEIR_STAT_SEEN_LATE,		 /* connections first seen after they began */

@@ -12,6 +12,7 @@
  */
 #include "conn.h"
 #include "http.h"
+#include "udp.h"
 #include "user_buffer.h"
 
 #define HEAD_MAX WEIR_HTTP_HEAD_MAX
@@ -311,7 +312,7 @@ static __always_inline void on_data(const struct sock *sk, int len, bool rx)
 	struct conn *conn;
 	bool of_request;
 
-	if (len <= 0 || sk->sk_protocol != IPPROTO_TCP || !is_inet(sk))
+	if (len <= 0 || !is_inet(sk))
 		return;
 	conn = conn_get(sk);
 	if (!conn)
@@ -342,10 +343,21 @@ static __always_inline void on_data(const struct sock *sk, int len, bool rx)
 	}
 }
 
+static __always_inline void on_call(const struct sock *sk, int ret, bool rx)
+{
+	if (sk->sk_protocol == IPPROTO_TCP) {
+		if (follow_http)
+			on_data(sk, ret, rx);
+	} else if (sk->sk_protocol == IPPROTO_UDP) {
+		if (follow_udp && is_inet(sk))
+			on_udp(sk, ret, rx);
+	}
+}
+
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(weir_send, const struct sock *sk, int ret, int flags)
 {
-	on_data(sk, ret, false);
+	on_call(sk, ret, false);
 	return 0;
 }
 
@@ -353,7 +365,7 @@ SEC("tp_btf/sock_recv_length")
 int BPF_PROG(weir_recv, const struct sock *sk, int ret, int flags)
 {
 	if (!(flags & MSG_PEEK))
-		on_data(sk, ret, true);
+		on_call(sk, ret, true);
 	return 0;
 }
 

@@ -15,6 +15,8 @@
 
 /* Written once at load. */
 const volatile __u32 ring_wake_bytes = 0;
+const volatile __u8 follow_http = 0, follow_udp = 0, follow_dns = 0;
+const volatile __u32 udp_bound_idle_walks = 1;
 
 /* The walk's records. Read by user space through mmap after each walk. */
 struct {

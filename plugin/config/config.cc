@@ -247,6 +247,10 @@ std::string make_schema() {
 
 }  // namespace
 
+bool Config::follows(std::string_view protocol) const {
+    return std::find(protocols.begin(), protocols.end(), protocol) != protocols.end();
+}
+
 bool Config::wants_http() const {
     return std::find(l7net_enabled.begin(), l7net_enabled.end(), "httpflow") != l7net_enabled.end();
 }

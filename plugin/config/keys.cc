@@ -16,7 +16,7 @@ constexpr std::int64_t kKiB = 1024;
 constexpr std::int64_t kMiB = 1024 * kKiB;
 constexpr std::int64_t kGiB = 1024 * kMiB;
 
-constexpr std::string_view kProtocols[] = {"tcp"};
+constexpr std::string_view kProtocols[] = {"tcp", "udp", "dns"};
 constexpr std::string_view kL7[] = {"httpflow"};
 constexpr std::string_view kLoopback[] = {"drop", "keep"};
 
@@ -40,8 +40,9 @@ const Key kKeys[] = {
      &Config::host,
      "Tag `host` of every point. Empty: the machine's host name."},
     {"", "service", Kind::text, "\"ebpf\"", 0, 0, {}, &Config::service, "Tag `service` of every point."},
-    {"", "protocols", Kind::list, "[\"tcp\"]", 0, 0, kProtocols, &Config::protocols,
-     "Transports that are followed (L4)."},
+    {"", "protocols", Kind::list, "[\"tcp\", \"udp\", \"dns\"]", 0, 0, kProtocols, &Config::protocols,
+     "What is followed besides application protocols: connections, UDP flows, DNS queries with their answers\n"
+     "(and, by them, the domains of addresses)."},
     {"", "l7net_enabled", Kind::list, "[\"httpflow\"]", 0, 0, kL7, &Config::l7net_enabled,
      "Application protocols that are followed (L7). [] leaves only L4, which costs nothing per request."},
     {"",

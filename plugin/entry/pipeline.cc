@@ -36,6 +36,7 @@ Collector::Settings collector_settings(const config::Config& config) {
     flow.ephemeral_port = static_cast<std::uint16_t>(config.ephemeral_port);
     flow.drop_loopback = config.loopback == "drop";
     flow.drop_v6 = config.ipv6_disabled;
+    flow.drop_tcp = !config.follows("tcp");
     flow.max_rows = static_cast<std::size_t>(config.limits.flows);
     return {config.interval_ns, flow};
 }
@@ -43,6 +44,11 @@ Collector::Settings collector_settings(const config::Config& config) {
 BpfOptions source_options(const config::Config& config) {
     BpfOptions out;
     out.http = config.wants_http();
+    out.udp = config.follows("udp");
+    out.dns = config.follows("dns");
+    out.udp_flows = static_cast<std::uint32_t>(config.limits.flows);
+    constexpr std::int64_t kUdpMemoryNs = 300'000'000'000;  // of a server's flow that is idle
+    out.udp_idle_intervals = static_cast<std::uint32_t>(kUdpMemoryNs / config.interval_ns + 1);
     out.ring_bytes =
         static_cast<std::uint32_t>(std::bit_ceil(static_cast<std::uint64_t>(config.limits.ring_bytes)));
     return out;

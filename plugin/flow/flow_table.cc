@@ -93,7 +93,7 @@ FlowTable::~FlowTable() = default;
 void FlowTable::set_options(FlowOptions options) { options_ = std::move(options); }
 
 void FlowTable::on_tcp(const weir_tcp_record& record) {
-    if (is_dropped(record.id)) return;
+    if (options_.drop_tcp || is_dropped(record.id)) return;
     L4Row& row = rows_.l4(find_flow(record.id));
     row.bytes_written += record.bytes_sent;
     row.bytes_read += record.bytes_received;
@@ -112,8 +112,9 @@ void FlowTable::on_tcp(const weir_tcp_record& record) {
 }
 
 void FlowTable::on_udp(const weir_udp_record& record) {
-    if (is_dropped(record.id)) return;
-    L4Row& row = rows_.l4(find_flow(record.id));
+    const bool is_folded = (record.flags & WEIR_UDP_FOLDED) != 0;
+    if (!is_folded && is_dropped(record.id)) return;
+    L4Row& row = rows_.l4(is_folded ? other_flow(flow_of(record.id)) : find_flow(record.id));
     row.bytes_written += record.bytes_sent;
     row.bytes_read += record.bytes_received;
 }

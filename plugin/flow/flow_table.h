@@ -25,6 +25,7 @@ struct FlowOptions {
     std::uint16_t ephemeral_port = 10001;  // client ports from here on fold; 0 = none do
     bool drop_loopback = true;
     bool drop_v6 = false;
+    bool drop_tcp = false;         // connections; their requests stay
     std::size_t max_rows = 65536;  // of an interval, for each layer
 };
 

@@ -15,8 +15,10 @@
 #include <vector>
 
 #include "plugin/base/clock.h"
+#include "plugin/source/cgroup_root.h"
 #include "plugin/source/libbpf_log.h"
 #include "plugin/source/requirements.h"
+#include "plugin/source/udp_flows.h"
 #include "weir_bpf.skel.h"
 
 namespace weir {
@@ -75,16 +77,33 @@ Error load_error(int code, const LibbpfLog& words, bool privileged) {
                                         std::strerror(-code) + "; " + words.summary()};
 }
 
-// Opens and loads. On kernels without the send and receive tracepoints, without HTTP.
-Result<Skeleton> load(const BpfOptions& options, bool http) {
+// The hooks that tell the peer of a call, and the walk.
+std::array<bpf_program*, 5> udp_programs(const weir_bpf& skeleton) {
+    return {skeleton.progs.weir_sendmsg4, skeleton.progs.weir_sendmsg6, skeleton.progs.weir_recvmsg4,
+            skeleton.progs.weir_recvmsg6, skeleton.progs.weir_udp_walk};
+}
+
+// What only the tracepoints of send and receive show.
+bool wants_calls(const BpfOptions& options) { return options.http || options.udp || options.dns; }
+
+// Opens and loads. `calls`: what needs the tracepoints of send and receive.
+Result<Skeleton> load(const BpfOptions& options, bool calls) {
     const LibbpfLog words;
     Skeleton skeleton(weir_bpf::open());
     if (!skeleton) return tl::unexpected(load_error(-errno, words, true));
     skeleton->rodata->ring_wake_bytes = options.ring_bytes / 4;
     bpf_map__set_max_entries(skeleton->maps.ring, options.ring_bytes);
     bpf_map__set_max_entries(skeleton->maps.walk_records, options.walk_records);
-    bpf_program__set_autoload(skeleton->progs.weir_send, http);
-    bpf_program__set_autoload(skeleton->progs.weir_recv, http);
+    skeleton->rodata->follow_http = options.http;
+    skeleton->rodata->follow_udp = options.udp;
+    skeleton->rodata->follow_dns = options.dns;
+    skeleton->rodata->udp_bound_idle_walks = options.udp_idle_intervals;
+    bpf_map__set_max_entries(skeleton->maps.udp_flows, options.udp_flows);
+    bpf_program__set_autoload(skeleton->progs.weir_send, calls);
+    bpf_program__set_autoload(skeleton->progs.weir_recv, calls);
+    for (bpf_program* program : udp_programs(*skeleton)) {
+        bpf_program__set_autoload(program, calls && options.udp);
+    }
     const int failed = weir_bpf::load(skeleton.get());
     if (failed != 0) return tl::unexpected(load_error(failed, words, true));
     return skeleton;
@@ -104,9 +123,12 @@ struct StatToLoss {
     weir_stat stat;
     Loss loss;
 };
-constexpr std::array<StatToLoss, 6> kLossStats = {{
+constexpr std::array<StatToLoss, 9> kLossStats = {{
     {WEIR_STAT_RING_FULL_TCP, Loss::ring_full_tcp},
     {WEIR_STAT_RING_FULL_HTTP, Loss::ring_full_http},
+    {WEIR_STAT_RING_FULL_DNS, Loss::ring_full_dns},
+    {WEIR_STAT_UDP_FOLDED, Loss::udp_flows_full},
+    {WEIR_STAT_DNS_UNREADABLE, Loss::dns_unreadable},
     {WEIR_STAT_STORAGE_REFUSED, Loss::socket_storage_refused},
     {WEIR_STAT_BUFFER_UNREADABLE, Loss::http_buffer_unreadable},
     {WEIR_STAT_SEEN_LATE, Loss::seen_late},
@@ -140,12 +162,14 @@ public:
         read_stats();
         learn_owners();
         walk(sink, last);
+        if (udp_) walk_udp(sink);
         drain(sink);  // requests that the walk reported
         read_stats();
     }
 
     void stop() override {
         links_.clear();
+        udp_.reset();
         walk_link_.reset();
         held_link_.reset();
         ring_.reset();
@@ -157,29 +181,29 @@ public:
 
 private:
     Status try_start() {
-        const auto requirements = check_requirements(options_.http);
+        const auto requirements = check_requirements(wants_calls(options_));
         if (const Requirement* unmet = first_unmet(requirements)) {
             const bool privileges = unmet->name == "privileges";
             return fail(privileges ? ErrorCode::no_privilege : ErrorCode::unsupported,
                         unmet->name + ": " + unmet->detail);
         }
-        bool http = options_.http;
+        bool calls = wants_calls(options_);
         for (const Requirement& requirement : requirements) {
             if (requirement.met || !requirement.optional) continue;
-            http = false;
-            log_.warning("without HTTP: " + requirement.name + ": " + requirement.detail);
+            calls = false;
+            log_.warning("without HTTP, UDP and DNS: " + requirement.name + ": " + requirement.detail);
         }
-        return load(options_, http).and_then([&](Skeleton skeleton) {
+        return load(options_, calls).and_then([&](Skeleton skeleton) {
             skeleton_ = std::move(skeleton);
-            return attach_all(http);
+            return attach_all(calls);
         });
     }
 
-    Status attach_all(bool http) {
+    Status attach_all(bool calls) {
         ring_.reset(ring_buffer__new(bpf_map__fd(skeleton_->maps.ring), on_record, this, nullptr));
         if (!ring_) return fail(ErrorCode::no_memory, "cannot map the ring to the kernel");
         std::vector<bpf_program*> programs = {skeleton_->progs.weir_state};
-        if (http) {
+        if (calls) {
             programs.push_back(skeleton_->progs.weir_send);
             programs.push_back(skeleton_->progs.weir_recv);
         }
@@ -189,11 +213,42 @@ private:
             links_.push_back(std::move(*link));
             log_.info(std::string("attached ") + bpf_program__name(program));
         }
-        capabilities_ = {"tracepoint", "the kernel has BTF, socket storage and the tracepoints needed", true,
-                         http};
+        capabilities_ = {"tracepoint",
+                         "the kernel has BTF, socket storage and the tracepoints needed",
+                         true,
+                         calls && options_.http,
+                         calls && options_.udp,
+                         calls && options_.dns};
+        if (capabilities_.udp) {
+            if (Status attached = attach_udp(); !attached) return attached;
+        }
         return records_.map(bpf_map__fd(skeleton_->maps.walk_records), options_.walk_records)
             .and_then([this] { return attach_iterators(); })
             .and_then([this] { return adopt_open_sockets(); });
+    }
+
+    Status attach_udp() {
+        auto root = open_cgroup_root();
+        if (!root) return tl::unexpected(root.error());
+        Status attached;
+        for (bpf_program* program : udp_programs(*skeleton_)) {
+            if (!attached || program == skeleton_->progs.weir_udp_walk) continue;
+            Link link(bpf_program__attach_cgroup(program, *root));
+            if (link) {
+                links_.push_back(std::move(link));
+            } else {
+                attached =
+                    fail(ErrorCode::unsupported, std::string("cannot attach ") + bpf_program__name(program) +
+                                                     ": " + std::strerror(errno));
+            }
+        }
+        close(*root);
+        return attached
+            .and_then([this] {
+                return UdpFlows::attach(skeleton_->progs.weir_udp_walk, skeleton_->maps.udp_flows,
+                                        skeleton_->maps.udp_other);
+            })
+            .map([this](std::unique_ptr<UdpFlows> udp) { udp_ = std::move(udp); });
     }
 
     Status attach_iterators() {
@@ -270,6 +325,10 @@ private:
         }
     }
 
+    void walk_udp(RecordSink& sink) {
+        if (const Status done = udp_->sweep(sink); !done) log_.warning(done.error().message);
+    }
+
     void read_stats() {
         const int cpus = libbpf_num_possible_cpus();
         if (cpus <= 0) return;
@@ -299,6 +358,7 @@ private:
     std::unique_ptr<ring_buffer, RingDeleter> ring_;
     std::vector<Link> links_;
     Link walk_link_, held_link_;
+    std::unique_ptr<UdpFlows> udp_;
     MappedRecords records_;
     RecordSink* sink_ = nullptr;  // during drain()
     std::array<std::uint64_t, WEIR_STAT_MAX> stats_{};
@@ -312,11 +372,11 @@ std::unique_ptr<Source> make_bpf_source(const BpfOptions& options, Logger log, L
     return std::make_unique<BpfSource>(options, std::move(log), ledger);
 }
 
-Status try_load(bool http) {
+Status try_load(bool calls) {
     BpfOptions options;
     options.ring_bytes = 64 * 1024;
     options.walk_records = 64;
-    return load(options, http).map([](const Skeleton&) {});
+    return load(options, calls).map([](const Skeleton&) {});
 }
 
 }  // namespace weir

@@ -15,6 +15,10 @@ namespace weir {
 
 struct BpfOptions {
     bool http = true;
+    bool udp = true;
+    bool dns = true;                         // over UDP with `udp`
+    std::uint32_t udp_flows = 65536;         // that the kernel side tells apart
+    std::uint32_t udp_idle_intervals = 30;   // after which a server's flow is forgotten
     std::uint32_t ring_bytes = 16u << 20;    // a power of two, at least a page
     std::uint32_t walk_records = 16 * 1024;  // live connections handed over at once
 };
@@ -22,7 +26,8 @@ struct BpfOptions {
 // Not thread-safe but for capabilities() after start(). The ledger must outlive the source.
 std::unique_ptr<Source> make_bpf_source(const BpfOptions& options, Logger log, Ledger& ledger);
 
-// Loads the programs without attaching them, to see whether the kernel takes them.
-Status try_load(bool http);
+// Loads the programs without attaching them, to see whether the kernel takes them. `calls`: those too that
+// see sends and receives.
+Status try_load(bool calls);
 
 }  // namespace weir

@@ -47,7 +47,9 @@ public:
         file_ = nullptr;
     }
 
-    Capabilities capabilities() const override { return {"recording", "plays " + path_, true, true}; }
+    Capabilities capabilities() const override {
+        return {"recording", "plays " + path_, true, true, true, true};
+    }
 
 private:
     // what follows cannot be told apart any more

@@ -29,6 +29,8 @@ struct Capabilities {
     std::string why;   // one sentence
     bool tcp = false;
     bool http = false;
+    bool udp = false;
+    bool dns = false;
 };
 
 class Source {
