@@ -54,6 +54,7 @@ enum weir_record_kind {
 	WEIR_RECORD_HTTP = 2,
 	WEIR_RECORD_UDP = 3,
 	WEIR_RECORD_DNS = 4,
+	WEIR_RECORD_CHUNK = 5,
 };
 
 /* Every record begins with its kind (u32). */
@@ -152,6 +153,39 @@ struct weir_dns_record {
 };
 WEIR_ASSERT(offsetof(struct weir_dns_record, data) == 88);
 WEIR_ASSERT(sizeof(struct weir_dns_record) == 88 + WEIR_DNS_MAX);
+
+enum weir_chunk_flags {
+	WEIR_CHUNK_RX = 1,	 /* received here; otherwise sent */
+	WEIR_CHUNK_SERVER = 2,	 /* this end is the server: who did not send the preface */
+	WEIR_CHUNK_TLS = 4,	 /* plaintext of TLS */
+	WEIR_CHUNK_BEGIN = 8,	 /* offset 0 is the first byte of HTTP/2 in this direction; else joined midway */
+	WEIR_CHUNK_END = 16,	 /* the connection ended: no bytes, nothing follows with this cookie */
+	WEIR_CHUNK_UPGRADED = 32, /* after 101 to an HTTP/1 request, which has its own record: stream 1 */
+};
+
+/* Bytes of a chunk; a longer call comes as several chunks. */
+#define WEIR_CHUNK_MAX 4096
+
+/*
+ * Bytes of an HTTP/2 connection as its program read or wrote them, in order for each direction. What is
+ * missing between offset + len of one chunk and offset of the next was not handed over: payload of DATA
+ * frames that was left out, or a loss (the ring was full, memory was not readable), which only the frame
+ * headers around it tell apart. Both directions of a connection have the same cookie, which is never used
+ * again for another one. Sent without the unused end of data.
+ */
+struct weir_chunk_record {
+	__u32 kind;   /* WEIR_RECORD_CHUNK */
+	__u32 len;    /* bytes of data in use, at most WEIR_CHUNK_MAX */
+	__u64 time;   /* boot time of the call, ns */
+	struct weir_conn_id id;
+	__u64 cookie; /* the connection */
+	__u64 offset; /* of data's first byte in this direction, counted from the first byte of HTTP/2 */
+	__u32 flags;  /* enum weir_chunk_flags */
+	__u32 reserved;
+	__u8 data[WEIR_CHUNK_MAX];
+};
+WEIR_ASSERT(offsetof(struct weir_chunk_record, data) == 112);
+WEIR_ASSERT(sizeof(struct weir_chunk_record) == 112 + WEIR_CHUNK_MAX);
 
 /* Counters of the kernel side, one per-CPU array. Names and help: plugin/base/ledger. */
 enum weir_stat {

@@ -18,13 +18,16 @@ bool dispatch_http(const void* data, std::size_t size, RecordSink& sink) {
     return true;
 }
 
-bool dispatch_dns(const void* data, std::size_t size, RecordSink& sink) {
-    constexpr std::size_t kFixed = offsetof(weir_dns_record, data);
+// Records that end in data, which stays where it is.
+template <typename Record>
+bool dispatch_with_data(const void* data, std::size_t size, RecordSink& sink,
+                        void (RecordSink::*take)(const Record&, std::span<const std::uint8_t>)) {
+    constexpr std::size_t kFixed = offsetof(Record, data);
     if (size < kFixed) return false;
-    weir_dns_record record;  // its data stays where it is
+    Record record;
     std::memcpy(&record, data, kFixed);
     if (record.len > sizeof(record.data) || kFixed + record.len > size) return false;
-    sink.on_dns(record, {static_cast<const std::uint8_t*>(data) + kFixed, record.len});
+    (sink.*take)(record, {static_cast<const std::uint8_t*>(data) + kFixed, record.len});
     return true;
 }
 
@@ -48,7 +51,8 @@ bool dispatch_record(const void* data, std::size_t size, RecordSink& sink) {
         case WEIR_RECORD_TCP: return dispatch_fixed(data, size, sink, &RecordSink::on_tcp);
         case WEIR_RECORD_HTTP: return dispatch_http(data, size, sink);
         case WEIR_RECORD_UDP: return dispatch_fixed(data, size, sink, &RecordSink::on_udp);
-        case WEIR_RECORD_DNS: return dispatch_dns(data, size, sink);
+        case WEIR_RECORD_DNS: return dispatch_with_data(data, size, sink, &RecordSink::on_dns);
+        case WEIR_RECORD_CHUNK: return dispatch_with_data(data, size, sink, &RecordSink::on_chunk);
         default: return false;
     }
 }

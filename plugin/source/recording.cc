@@ -10,7 +10,7 @@ namespace weir {
 namespace {
 
 constexpr std::string_view kMagic = "WEIRREC1";
-constexpr std::size_t kMaxRecord = sizeof(weir_dns_record);  // the largest there is
+constexpr std::size_t kMaxRecord = std::max(sizeof(weir_dns_record), sizeof(weir_chunk_record));
 
 class RecordingSource final : public Source {
 public:
@@ -94,12 +94,13 @@ void RecordingSink::on_udp(const weir_udp_record& record) {
 }
 
 void RecordingSink::on_dns(const weir_dns_record& record, std::span<const std::uint8_t> data) {
-    const std::size_t fixed = offsetof(weir_dns_record, data);
-    std::vector<std::uint8_t> whole(fixed + data.size());
-    std::memcpy(whole.data(), &record, fixed);
-    std::copy(data.begin(), data.end(), whole.begin() + static_cast<std::ptrdiff_t>(fixed));
-    write(whole.data(), static_cast<std::uint32_t>(whole.size()));
+    write(&record, offsetof(weir_dns_record, data), data);
     next_.on_dns(record, data);
+}
+
+void RecordingSink::on_chunk(const weir_chunk_record& record, std::span<const std::uint8_t> data) {
+    write(&record, offsetof(weir_chunk_record, data), data);
+    next_.on_chunk(record, data);
 }
 
 void RecordingSink::end_interval() { write_size(0); }
@@ -109,6 +110,12 @@ void RecordingSink::write_size(std::uint32_t size) { std::fwrite(&size, sizeof(s
 void RecordingSink::write(const void* data, std::uint32_t size) {
     write_size(size);
     std::fwrite(data, size, 1, file_);
+}
+
+void RecordingSink::write(const void* fixed, std::size_t size, std::span<const std::uint8_t> data) {
+    write_size(static_cast<std::uint32_t>(size + data.size()));
+    std::fwrite(fixed, size, 1, file_);
+    std::fwrite(data.data(), 1, data.size(), file_);
 }
 
 }  // namespace weir

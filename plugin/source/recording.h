@@ -30,12 +30,14 @@ public:
     void on_http(const weir_http_record& record, std::string_view head) override;
     void on_udp(const weir_udp_record& record) override;
     void on_dns(const weir_dns_record& record, std::span<const std::uint8_t> data) override;
+    void on_chunk(const weir_chunk_record& record, std::span<const std::uint8_t> data) override;
     void end_interval();
 
 private:
     RecordingSink(std::FILE* file, RecordSink& next) : file_(file), next_(next) {}
     void write_size(std::uint32_t size);
     void write(const void* data, std::uint32_t size);
+    void write(const void* fixed, std::size_t size, std::span<const std::uint8_t> data);
 
     std::FILE* file_;
     RecordSink& next_;

@@ -22,6 +22,8 @@ public:
     virtual void on_udp(const weir_udp_record& record) = 0;
     // Only the members before `data` are filled in; `data` is checked to lie inside what was received.
     virtual void on_dns(const weir_dns_record& record, std::span<const std::uint8_t> data) = 0;
+    // Likewise. Sinks that do not follow HTTP/2 leave it.
+    virtual void on_chunk(const weir_chunk_record&, std::span<const std::uint8_t> /*data*/) {}
 };
 
 struct Capabilities {

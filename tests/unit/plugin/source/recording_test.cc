@@ -27,6 +27,10 @@ struct Collected final : RecordSink {
     void on_dns(const weir_dns_record&, std::span<const std::uint8_t> data) override {
         messages.emplace_back(data.begin(), data.end());
     }
+    std::vector<std::string> chunks;
+    void on_chunk(const weir_chunk_record& record, std::span<const std::uint8_t> data) override {
+        chunks.push_back(std::to_string(record.offset) + ":" + std::string(data.begin(), data.end()));
+    }
 };
 
 std::string temporary() { return "/tmp/weir-recording-" + std::to_string(getpid()); }
@@ -42,6 +46,12 @@ Test(recording, plays_what_was_recorded) {
         (*sink)->on_tcp(make_tcp({}, WEIR_TCP_ESTABLISHED, 1, 2));
         const auto http = make_http({}, "GET", "/a", 200, 5);
         (*sink)->on_http(http, head_of(http));
+        weir_chunk_record chunk{};
+        chunk.kind = WEIR_RECORD_CHUNK;
+        chunk.offset = 7;
+        chunk.len = 3;
+        const std::array<std::uint8_t, 3> preface = {'P', 'R', 'I'};
+        (*sink)->on_chunk(chunk, preface);
         (*sink)->end_interval();
         (*sink)->on_tcp(make_tcp({}, WEIR_TCP_CLOSED, 3, 4));
         (*sink)->on_udp(make_udp({}, 5, 6));
@@ -61,6 +71,8 @@ Test(recording, plays_what_was_recorded) {
     cr_assert_eq(played.tcp.size(), 1u);
     cr_assert_eq(played.heads.size(), 1u);
     cr_assert(played.heads[0] == "GET /a");
+    cr_assert_eq(played.chunks.size(), 1u);
+    cr_assert(played.chunks[0] == "7:PRI");
     source->sweep(played, false);
     cr_assert_eq(played.tcp.size(), 2u);
     cr_assert_eq(played.tcp[1].bytes_sent, 3u);
@@ -109,6 +121,15 @@ Test(record, malformed_records_are_refused) {
     cr_assert_not(dispatch_record(dns.get(), sizeof(*dns), sink), "data longer than its room");
     const auto udp = make_udp({}, 1, 1);
     cr_assert_not(dispatch_record(&udp, sizeof(udp) - 1, sink));
+    weir_chunk_record chunk{};
+    chunk.kind = WEIR_RECORD_CHUNK;
+    chunk.len = 4;
+    constexpr std::size_t chunk_fixed = offsetof(weir_chunk_record, data);
+    cr_assert(dispatch_record(&chunk, chunk_fixed + 4, sink));
+    cr_assert_not(dispatch_record(&chunk, chunk_fixed + 3, sink), "data longer than what came");
+    cr_assert_not(dispatch_record(&chunk, chunk_fixed - 1, sink));
+    chunk.len = WEIR_CHUNK_MAX + 1;
+    cr_assert_not(dispatch_record(&chunk, sizeof(chunk), sink), "data longer than its room");
     const std::uint32_t unknown = 77;
     cr_assert_not(dispatch_record(&unknown, sizeof(unknown), sink));
 }
