@@ -71,6 +71,12 @@ Dependencies Aggregation::needs() const {
     return out;
 }
 
+Status Aggregation::look_at(Frame& frame) {
+    if (auto ok = frame.load(predicate_.needs()); !ok) return ok;
+    predicate_.note_pairs(frame);
+    return {};
+}
+
 Status Aggregation::add(Frame& frame, std::int64_t end_ns) {
     if (auto ok = frame.load(predicate_.needs()); !ok) return ok;
     if (predicate_.apply(frame, mask_) == 0) return {};

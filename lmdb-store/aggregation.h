@@ -24,6 +24,10 @@ public:
     // The query must outlive this.
     Aggregation(const query::AggregateQuery& query, std::size_t max_groups, MemoryPool& memory);
 
+    // Whether all blocks must be given to look_at() before the first add(). Errors: as of add().
+    bool looks_first() const { return predicate_.needs_pairs(); }
+    Status look_at(Frame& frame);
+
     // Adds the rows of an opened block, which have the time `end_ns`. On an error (storage) the block is
     // damaged, and nothing of it has been added.
     Status add(Frame& frame, std::int64_t end_ns);

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <numeric>
 
-#include "plugin/query/field_values.h"
-
 namespace weir::store {
 namespace {
 
 using query::Filter;
+
+// Both ends of a flow, and which one is the client's.
+constexpr AttributeSet kPairs = set_of(Attribute::local, Attribute::remote, Attribute::local_port,
+                                       Attribute::remote_port, Attribute::traits);
 
 bool has_operands(Filter::Kind kind) {
     return kind == Filter::Kind::conjunction || kind == Filter::Kind::disjunction ||
@@ -24,8 +26,9 @@ void spread(const Frame& frame, const Tuples& tuples, const std::vector<std::uin
 
 }  // namespace
 
-Predicate::Predicate(const Filter& filter, bool each_flow_once) : each_flow_once_(each_flow_once) {
-    if (each_flow_once) needs_.attributes |= set_of(Attribute::traits);
+Predicate::Predicate(const Filter& filter, bool each_flow_once)
+    : each_flow_once_(each_flow_once), needs_pairs_(each_flow_once && query::tells_sides_apart(filter)) {
+    if (each_flow_once) needs_.attributes |= needs_pairs_ ? kPairs : set_of(Attribute::traits);
     root_ = compile(filter);
 }
 
@@ -93,12 +96,30 @@ void Predicate::evaluate_term(Term& term, Frame& frame, Mask& out) {
     spread(frame, tuples, verdicts_, out);
 }
 
+void Predicate::note_pairs(Frame& frame) {
+    Mask selected(frame.rows());
+    evaluate(root_, frame, selected);
+    const Tuples& tuples = frame.tuples(kPairs);
+    std::vector<std::uint8_t> noted(tuples.size(), 0);
+    for (std::uint32_t row = 0; row < selected.size(); row++) {
+        if (selected[row] == 0) continue;
+        const std::uint32_t code = frame.code_of(tuples, row);
+        if (std::exchange(noted[code], std::uint8_t{1}) != 0) continue;
+        frame.with_example(tuples, code, [this](const Batch& batch, const auto&) {
+            const Flow& flow = batch.flows[0];
+            if (query::is_clients_row_of_pair(flow)) pairs_.insert(query::pair_of(flow));
+        });
+    }
+}
+
 void Predicate::leave_out_counted_elsewhere(Frame& frame, Mask& out) {
-    const Tuples& tuples = frame.tuples(set_of(Attribute::traits));
+    const Tuples& tuples = frame.tuples(needs_pairs_ ? kPairs : set_of(Attribute::traits));
     verdicts_.resize(tuples.size());
     for (std::uint32_t code = 0; code < verdicts_.size(); code++) {
-        verdicts_[code] = frame.with_example(tuples, code, [](const Batch& batch, const auto&) {
-            return query::is_counted_elsewhere(batch.flows[0]) ? 0u : 1u;
+        verdicts_[code] = frame.with_example(tuples, code, [this](const Batch& batch, const auto&) {
+            const Flow& flow = batch.flows[0];
+            if (!query::is_servers_row_of_pair(flow)) return 1u;
+            return needs_pairs_ && !pairs_.contains(query::pair_of(flow)) ? 1u : 0u;
         });
     }
     Mask counted(out.size());

@@ -6,11 +6,13 @@
 
 #include <cstdint>
 #include <deque>
+#include <set>
 #include <vector>
 
 #include "lmdb-store/dependencies.h"
 #include "lmdb-store/frame.h"
 #include "lmdb-store/memo.h"
+#include "plugin/query/field_values.h"
 #include "plugin/query/filter.h"
 
 namespace weir::store {
@@ -20,11 +22,16 @@ using Mask = std::vector<std::uint8_t>;
 
 class Predicate {
 public:
-    // `each_flow_once`: leaves out rows that query::is_counted_elsewhere().
+    // `each_flow_once`: leaves out the server's row of a pair (see query::is_servers_row_of_pair()) when the
+    // client's row is selected, too.
     Predicate(const query::Filter& filter, bool each_flow_once);
 
     // What a frame must have loaded.
     const Dependencies& needs() const { return needs_; }
+
+    // Whether all frames must be shown to note_pairs() before the first apply().
+    bool needs_pairs() const { return needs_pairs_; }
+    void note_pairs(Frame& frame);
 
     // Returns how many rows are taken.
     std::size_t apply(Frame& frame, Mask& out);
@@ -48,6 +55,8 @@ private:
     void leave_out_counted_elsewhere(Frame& frame, Mask& out);
 
     bool each_flow_once_;
+    bool needs_pairs_;
+    std::set<query::FlowPair> pairs_;  // whose client's row is selected; when needs_pairs_
     Dependencies needs_;
     std::deque<Term> terms_;
     Node root_;

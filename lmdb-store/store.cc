@@ -102,15 +102,26 @@ public:
             losses = plan->losses;
             resolution = plan->choice.resolution;
             Frame frame;
-            for (const Entry& entry : plan->entries) {
+            const auto visit_all = [&](auto visit) {
+                std::uint64_t unreadable = 0;
                 bool stopped = false;
-                losses[kUnreadable] +=
-                    visit_blocks(transaction, entry, query.layer, frame, [&](Frame& block) {
+                for (const Entry& entry : plan->entries) {
+                    unreadable += visit_blocks(transaction, entry, query.layer, frame, [&](Frame& block) {
                         stopped = stopped || query.budget.exceeded();
-                        return !stopped && aggregation.add(block, entry.header.end_ns).has_value();
+                        return !stopped && visit(block, entry.header.end_ns).has_value();
                     });
-                if (stopped) return out_of_time();
+                    if (stopped) break;
+                }
+                return stopped ? std::nullopt : std::optional(unreadable);
+            };
+            if (aggregation.looks_first() &&
+                !visit_all([&](Frame& block, std::int64_t) { return aggregation.look_at(block); })) {
+                return out_of_time();
             }
+            const auto unreadable =
+                visit_all([&](Frame& block, std::int64_t end_ns) { return aggregation.add(block, end_ns); });
+            if (!unreadable) return out_of_time();
+            losses[kUnreadable] += *unreadable;
         }
         auto result = aggregation.finish();
         if (!result) return result;

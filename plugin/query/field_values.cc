@@ -134,7 +134,36 @@ KeyPart part_of_row(const Dimension& dimension, const Batch& batch, const Row& r
     return {KeyPart::Kind::text, std::string(text_of(value, digits))};
 }
 
+// Fields that say the same of a flow from both of its ends.
+bool is_same_from_both_ends(Field field) {
+    switch (field) {
+        case Field::host:
+        case Field::service:
+        case Field::family:
+        case Field::transport:
+        case Field::client_ip:
+        case Field::client_port:
+        case Field::client_ip_type:
+        case Field::server_ip:
+        case Field::server_port:
+        case Field::server_ip_type:
+        case Field::method:
+        case Field::path:
+        case Field::route:
+        case Field::http_version:
+        case Field::status_code:
+        case Field::truncated: return true;
+        default: return false;
+    }
+}
+
 }  // namespace
+
+// The names of both ends are known to the client's row (peer_process), so terms over them need no care.
+bool tells_sides_apart(const Filter& filter) {
+    if (filter.kind == Filter::Kind::field) return !is_same_from_both_ends(filter.field);
+    return std::any_of(filter.operands.begin(), filter.operands.end(), tells_sides_apart);
+}
 
 bool matches(const Filter& filter, const Batch& batch, const L4Row& row) {
     return matches_row(filter, batch, row);

@@ -36,7 +36,7 @@ template <typename Row>
 void group_rows(const AggregateQuery& query, const Batch& batch, Groups& groups) {
     for (const Row& row : rows_of<Row>(batch)) {
         const Flow& flow = batch.flows[row.flow];
-        if (query.each_flow_once && is_counted_elsewhere(flow)) continue;
+        if (query.each_flow_once && is_servers_row_of_pair(flow)) continue;
         if (!matches(query.filter, batch, row)) continue;
         std::vector<KeyPart> key;
         for (const auto& dimension : query.by) key.push_back(key_part(dimension, batch, row));

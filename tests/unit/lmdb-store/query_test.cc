@@ -1,6 +1,7 @@
 // Answers of the store against the plain ones of the oracle.
 #include <criterion/criterion.h>
 
+#include "plugin/flow/batch_builder.h"
 #include "plugin/query/filter.h"
 #include "tests/unit/lmdb-store/support.h"
 
@@ -147,8 +148,56 @@ Test(query, filtered) {
         AggregateQuery query = all(kLayers[round % 2], kStart, history.fixture.clock.now);
         query.filter = expression(history.random, 3);
         if (round % 3 == 0) query.by = {Dimension::of(Field::dst_ip)};
+        query.each_flow_once = round % 4 > 1;
         const std::string found = history.compare(query, Resolution::detail);
         cr_assert(found.empty(), "round %d: %s", round, found.c_str());
+    }
+}
+
+// Both rows of a flow from curl to nginx on this host.
+BatchPtr local_pair(std::int64_t end_ns) {
+    BatchBuilder builder;
+    Flow flow;
+    flow.local = flow.remote = Address::v4(127, 0, 0, 1);
+    flow.remote_port = 80;
+    flow.direction = Direction::outgoing;
+    flow.peer_is_local = true;
+    flow.pid = 10;
+    flow.process = builder.intern("curl");
+    flow.peer_process = builder.intern("nginx");
+    builder.l4(builder.flow(flow)).bytes_written = 1000;
+    std::swap(flow.local_port, flow.remote_port);
+    flow.direction = Direction::incoming;
+    flow.pid = 20;
+    flow.process = std::exchange(flow.peer_process, 0);
+    builder.l4(builder.flow(flow)).bytes_read = 1000;
+    auto out = builder.take();
+    out->begin_ns = end_ns - 10 * kSecond;
+    out->end_ns = end_ns;
+    out->host = "host-a";
+    return out;
+}
+
+Test(query, the_servers_side_of_a_local_flow_can_be_asked_for) {
+    History history(0);
+    history.fixture.clock.now += 10 * kSecond;
+    cr_assert(history.fixture.store().append(local_pair(history.fixture.clock.now)).has_value());
+    struct Case {
+        const char* filter;
+        std::uint64_t written, read;
+    };
+    for (const Case& expected :
+         {Case{"", 1000, 0}, Case{"direction:outgoing", 1000, 0}, Case{"direction:incoming", 0, 1000},
+          Case{"process_name:nginx", 0, 1000}, Case{"pid:20", 0, 1000}, Case{"src_port:80", 0, 1000},
+          Case{"nginx", 1000, 0}, Case{"server_port:80", 1000, 0}, Case{"pid:10 OR pid:20", 1000, 0},
+          Case{"-process_name:curl", 0, 1000}, Case{"pid:30", 0, 0}}) {
+        AggregateQuery query = all(Layer::l4, kStart, history.fixture.clock.now);
+        query.each_flow_once = true;
+        query.filter = *query::parse_filter(expected.filter);
+        const auto result = history.fixture.store().aggregate(query);
+        cr_assert(result.has_value());
+        cr_expect_eq(result->totals.bytes_written, expected.written, "%s: written", expected.filter);
+        cr_expect_eq(result->totals.bytes_read, expected.read, "%s: read", expected.filter);
     }
 }
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <sstream>
 
 #include "lmdb-store/format.h"
@@ -244,16 +245,35 @@ std::string Fixture::log_text() const {
     return log_;
 }
 
+// Pairs whose client's row is selected, when the filter may select the other one without it.
+std::set<query::FlowPair> Oracle::selected_pairs(const AggregateQuery& query, bool minutes) const {
+    std::set<query::FlowPair> out;
+    for (const BatchPtr& batch : batches_) {
+        if (!in_range(query.range, minutes ? minute_end(batch->end_ns) : batch->end_ns)) continue;
+        for_each_row(*batch, query.layer, [&](const auto& row) {
+            const Flow& flow = batch->flows[row.flow];
+            if (query::is_clients_row_of_pair(flow) && query::matches(query.filter, *batch, row))
+                out.insert(query::pair_of(flow));
+        });
+    }
+    return out;
+}
+
 AggregateResult Oracle::aggregate(const AggregateQuery& query, bool minutes) const {
     std::map<GroupKey, query::Group> groups;
     AggregateResult out;
+    const bool by_pair = query::tells_sides_apart(query.filter);
+    const auto pairs = by_pair ? selected_pairs(query, minutes) : std::set<query::FlowPair>();
+    const auto is_left_out = [&](const Flow& flow) {
+        return query::is_servers_row_of_pair(flow) && (!by_pair || pairs.contains(query::pair_of(flow)));
+    };
     for (const BatchPtr& batch : batches_) {
         const std::int64_t time = minutes ? minute_end(batch->end_ns) : batch->end_ns;
         if (!in_range(query.range, time)) continue;
         for (std::size_t i = 0; i < kLossCount; i++) out.losses[i] += batch->losses[i];
         for_each_row(*batch, query.layer, [&](const auto& row) {
             const Flow& flow = batch->flows[row.flow];
-            if (query.each_flow_once && query::is_counted_elsewhere(flow)) return;
+            if (query.each_flow_once && is_left_out(flow)) return;
             if (!query::matches(query.filter, *batch, row)) return;
             query::Group group;
             for (const auto& dimension : query.by)

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "lmdb-store/store.h"
 #include "plugin/base/clock.h"
 #include "plugin/flow/batch.h"
+#include "plugin/query/field_values.h"
 #include "plugin/query/query.h"
 
 namespace weir::store::test {
@@ -100,6 +102,8 @@ public:
     const std::vector<BatchPtr>& batches() const { return batches_; }
 
 private:
+    std::set<query::FlowPair> selected_pairs(const query::AggregateQuery& query, bool minutes) const;
+
     std::vector<BatchPtr> batches_;
 };
 

@@ -73,7 +73,18 @@ Test(counting_once, leaves_out_the_servers_side_of_local_flows) {
     const Batch batch = sample_batch();
     std::string left_out;
     for (std::size_t i = 0; i < batch.flows.size(); i++) {
-        if (is_counted_elsewhere(batch.flows[i])) left_out += std::to_string(i);
+        if (is_servers_row_of_pair(batch.flows[i])) left_out += std::to_string(i);
     }
     cr_expect(left_out == "1", "%s", left_out.c_str());
+}
+
+Test(counting_once, knows_what_tells_the_sides_apart) {
+    const auto apart = [](const char* filter) { return tells_sides_apart(*parse_filter(filter)); };
+    for (const char* filter : {"", "server_port:80", "client:curl", "nginx", "client_ip:10.* -host:a"}) {
+        cr_expect(!apart(filter), "%s", filter);
+    }
+    for (const char* filter : {"pid:1", "direction:incoming", "NOT process_name:nginx",
+                               "server_port:80 (src_port:80 OR host:a)", "bytes_read:>3"}) {
+        cr_expect(apart(filter), "%s", filter);
+    }
 }
