@@ -62,7 +62,7 @@ void Emitter::refresh_encoder() {
     std::vector<Tag> tags;
     for (const auto& [key, value] : own) tags.push_back({key, value});
     for (Tag& tag : host_.global_tags()) tags.push_back(std::move(tag));
-    encoder_ = make_line_protocol_encoder(std::move(tags));
+    encoder_ = make_encoder(PointFormat::line_protocol, tags);
 }
 
 void Emitter::emit(const Batch& batch) {

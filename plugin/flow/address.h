@@ -4,6 +4,7 @@
 
 #include <array>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,6 +26,9 @@ struct Address {
     AddressType type() const;
     // Dotted quad for IPv4 and v4-mapped, RFC 5952 for IPv6.
     std::string to_string() const;
+    // The same into a buffer of kMaxText bytes, without a NUL; returns the length.
+    std::size_t write_to(char* buffer) const;
+    static constexpr std::size_t kMaxText = 46;
 
     auto operator<=>(const Address&) const = default;
 };

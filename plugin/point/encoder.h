@@ -16,7 +16,10 @@ namespace weir {
 struct Tag {
     std::string key;
     std::string value;
+    bool operator==(const Tag&) const = default;
 };
+
+enum class PointFormat : std::uint8_t { line_protocol, protobuf };
 
 class PointEncoder {
 public:
@@ -29,10 +32,12 @@ public:
     // What has been appended since the last clear(), ready to be handed to the host.
     virtual std::string_view bytes() const = 0;
     virtual std::uint64_t point_count() const = 0;
+    // Of these points, those that no receiver would take and that were left out: their tags are too long.
+    virtual std::uint64_t refused() const = 0;
     virtual void clear() = 0;
 };
 
-// `tags` are put on every point, where the point has no tag of that name itself.
-std::unique_ptr<PointEncoder> make_line_protocol_encoder(std::vector<Tag> tags);
+// `tags` are put on every point, where the point has no tag or field of that name itself.
+std::unique_ptr<PointEncoder> make_encoder(PointFormat format, const std::vector<Tag>& tags);
 
 }  // namespace weir

@@ -1,6 +1,9 @@
 #include "plugin/flow/address.h"
 
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
+
+#include <random>
 
 using weir::Address;
 using weir::AddressType;
@@ -50,4 +53,23 @@ Test(address, what_is_no_address) {
         cr_assert_not(Address::parse(text).has_value(), "%s", text);
     }
     cr_assert_not(Address::parse(std::string(1000, '1')).has_value());
+}
+
+// The system's own function is the oracle; runs of zeros of every kind come up.
+Test(address, text_is_as_the_system_writes_it) {
+    std::mt19937 random(1);
+    for (int i = 0; i < 20'000; i++) {
+        Address address;
+        for (auto& byte : address.bytes) {
+            const auto r = static_cast<unsigned>(random());
+            byte = static_cast<std::uint8_t>(r % 4 == 0 ? r >> 8 : r % 4 == 1 ? 1 : 0);
+        }
+        if (i % 4 == 0) {
+            address = Address::v4(address.bytes[0], address.bytes[1], address.bytes[2], address.bytes[3]);
+        }
+        char text[INET6_ADDRSTRLEN];
+        const bool v4 = address.is_v4();
+        inet_ntop(v4 ? AF_INET : AF_INET6, address.bytes.data() + (v4 ? 12 : 0), text, sizeof(text));
+        cr_assert(address.to_string() == text, "%s, not %s", address.to_string().c_str(), text);
+    }
 }

@@ -26,7 +26,7 @@ std::unique_ptr<Batch> one_interval(const Ends& ends, const char* path) {
 }
 
 std::string encode(const Batch& batch, std::vector<Tag> tags = {}) {
-    const auto encoder = make_line_protocol_encoder(std::move(tags));
+    const auto encoder = make_encoder(PointFormat::line_protocol, tags);
     for (const L4Row& row : batch.l4) encoder->append(batch, row);
     for (const L7Row& row : batch.l7) encoder->append(batch, row);
     for (const DnsRow& row : batch.dns) encoder->append(batch, row);
