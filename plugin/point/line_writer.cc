@@ -107,16 +107,18 @@ void LineWriter::raw_field(const Head& head, std::string_view value) {
     out_.advance_to(copy(begin_field(head, value.size()), value));
 }
 
+Head LineWriter::ending(std::int64_t time_ns) { return Head(" " + std::to_string(time_ns) + "\n"); }
+
 bool LineWriter::end(std::int64_t time_ns) {
     if (fields_ == kNone || fields_ - point_ > kMaxSeriesKey) {
         out_.cut(point_);
         return false;
     }
-    char* to = out_.room(kMaxNumber);
-    *to++ = ' ';
-    to = write_number(to, time_ns);
-    *to++ = '\n';
-    out_.advance_to(to);
+    if (time_ns != ending_time_) {
+        ending_ = ending(time_ns);
+        ending_time_ = time_ns;
+    }
+    out_.advance_to(ending_.copy_to(out_.room(ending_.size())));
     return true;
 }
 

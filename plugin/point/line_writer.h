@@ -19,6 +19,8 @@ namespace weir {
 
 class LineWriter {
 public:
+    LineWriter() : ending_(ending(0)) {}
+
     // Made once for each key; names are clean.
     static Head measurement_head(std::string_view name);
     static Head tag_head(std::string_view key);
@@ -44,6 +46,7 @@ public:
     void clear() { out_.cut(0); }
 
 private:
+    static Head ending(std::int64_t time_ns);
     char* begin_field(const Head& head, std::size_t value_size);
     void raw_field(const Head& head, std::string_view value);
 
@@ -53,6 +56,9 @@ private:
     std::size_t point_ = 0;       // where the point begins
     std::size_t fields_ = kNone;  // where its fields begin
     std::string scratch_;
+    // The end of a line, which is mostly that of the one before.
+    std::int64_t ending_time_ = 0;
+    Head ending_;
 };
 
 }  // namespace weir
