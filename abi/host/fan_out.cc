@@ -10,26 +10,38 @@ constexpr auto kInterruptTime = std::chrono::milliseconds(50);
 
 }  // namespace
 
-FanOut::FanOut(std::vector<std::unique_ptr<Target>> targets, Log& log, StopControl& control) {
-    for (auto& target : targets) lanes_.emplace_back(std::move(target), log, control);
+void FanOut::add(std::unique_ptr<Target> target, Backlog backlog, std::int32_t points_format) {
+    lanes_.emplace_back(std::move(target), std::move(backlog), points_format, log_, control_);
 }
 
 void FanOut::start() {
     for (Lane& lane : lanes_) lane.start();
 }
 
+// What becomes of a batch, as the targets are now.
+weir_emit_result FanOut::answer(std::size_t bytes) const {
+    std::size_t ready = 0;
+    std::size_t spooling = 0;
+    std::size_t closed = 0;
+    for (const Lane& lane : lanes_) {
+        const Lane::Room room = lane.room(bytes);
+        ready += room == Lane::Room::ready ? 1 : 0;
+        spooling += room == Lane::Room::behind && lane.has_spool() ? 1 : 0;
+        closed += room == Lane::Room::closed ? 1 : 0;
+    }
+    if (closed == lanes_.size()) return WEIR_EMIT_CLOSED;
+    return ready > 0 || spooling + closed == lanes_.size() ? WEIR_EMIT_OK : WEIR_EMIT_BUSY;
+}
+
 weir_emit_result FanOut::offer(const std::uint8_t* bytes, std::uint64_t size, std::uint64_t points) {
     const std::lock_guard lock(mutex_);
-    const auto closed = [](const Lane& lane) { return lane.closed(); };
-    const auto takes = [size](const Lane& lane) { return lane.closed() || lane.has_room(size); };
-    if (std::all_of(lanes_.begin(), lanes_.end(), closed)) return WEIR_EMIT_CLOSED;
-    if (!std::all_of(lanes_.begin(), lanes_.end(), takes)) return WEIR_EMIT_BUSY;
-
-    auto batch = std::make_shared<Batch>();
-    batch->bytes.assign(reinterpret_cast<const char*>(bytes), size);
-    batch->points = points;
+    const weir_emit_result result = answer(size);
+    if (result != WEIR_EMIT_OK) return result;
+    const Batch batch = Batch::of(std::string(reinterpret_cast<const char*>(bytes), size), points);
     for (Lane& lane : lanes_) {
-        if (!lane.closed()) lane.push(batch);
+        const Lane::Room room = lane.room(size);
+        if (room == Lane::Room::full) lane.miss(batch);
+        if (room == Lane::Room::ready || room == Lane::Room::behind) lane.push(batch);
     }
     return WEIR_EMIT_OK;
 }
@@ -42,7 +54,7 @@ bool FanOut::finish() {
     const auto limit = StopControl::Clock::now() + kInterruptTime;
     bool all_ended = true;
     for (Lane& lane : lanes_) all_ended &= lane.await_end(limit);
-    for (const Lane& lane : lanes_) lane.report_losses();
+    for (Lane& lane : lanes_) lane.settle_the_rest();
     return all_ended;
 }
 

@@ -1,14 +1,15 @@
 // Every batch to every target, or to none yet.
 //
-// A batch is taken only when all targets have room for it. So "busy" always means that no target has it, and
-// the plugin may offer it again without anything arriving twice; a target that is down holds the others up
-// once its queue is full, which is what keeps their contents the same.
+// "Busy" always means that no target has the batch, so the plugin may offer it again without anything
+// arriving twice. It is the answer when no target can take it right now: the plugin is the safest place then.
+// As soon as one target can, the batch is taken, and waits for those that cannot (see lane.h); without a
+// spool only so much can wait in memory, and beyond that the target in trouble misses points, which is
+// counted.
 #pragma once
 
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <vector>
 
 #include "abi/host/lane.h"
 #include "weir_abi.h"
@@ -18,9 +19,12 @@ namespace weir::host {
 class FanOut {
 public:
     // `log` and `control` outlive it.
-    FanOut(std::vector<std::unique_ptr<Target>> targets, Log& log, StopControl& control);
+    FanOut(Log& log, StopControl& control) : log_(log), control_(control) {}
 
-    // Batches are taken from construction on, and delivered from start() on.
+    // Before start().
+    void add(std::unique_ptr<Target> target, Backlog backlog, std::int32_t points_format);
+
+    // Batches are taken from here on, and delivered from start() on.
     void start();
 
     // [any thread] Copies the bytes.
@@ -31,6 +35,10 @@ public:
     bool finish();
 
 private:
+    weir_emit_result answer(std::size_t bytes) const;
+
+    Log& log_;
+    StopControl& control_;
     std::mutex mutex_;
     std::deque<Lane> lanes_;
 };

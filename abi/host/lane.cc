@@ -5,21 +5,27 @@
 #include <algorithm>
 #include <exception>
 
+#include "abi/host/split_points.h"
+
 namespace weir::host {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMostBatches = 16;
-constexpr std::size_t kMostBytes = 8U << 20U;
 constexpr auto kShortestWait = 100ms;
 constexpr auto kLongestWait = std::chrono::milliseconds(5s);
 constexpr auto kLogEvery = 10s;
 
 }  // namespace
 
-Lane::Lane(std::unique_ptr<Target> target, Log& log, StopControl& control)
-    : target_(std::move(target)), name_(target_->name()), log_(log), control_(control) {}
+Lane::Lane(std::unique_ptr<Target> target, Backlog backlog, std::int32_t points_format, Log& log,
+           StopControl& control)
+    : target_(std::move(target)),
+      name_(target_->name()),
+      points_format_(points_format),
+      log_(log),
+      control_(control),
+      backlog_(std::move(backlog)) {}
 
 void Lane::start() {
     worker_ = std::thread([this] { work(); });
@@ -27,30 +33,36 @@ void Lane::start() {
     pthread_setname_np(worker_.native_handle(), thread_name.c_str());
 }
 
-bool Lane::has_room(std::size_t bytes) const {
+Lane::Room Lane::room(std::size_t bytes) const {
     const std::lock_guard lock(mutex_);
-    // A batch that is larger than the bound still has to get through, alone.
-    if (queue_.empty()) return true;
-    return queue_.size() < kMostBatches && queued_bytes_ + bytes <= kMostBytes;
+    if (closed_) return Room::closed;
+    // When nothing waits any more, only another batch can tell whether the trouble is over.
+    const bool tries = !in_trouble_ || backlog_.empty();
+    if (tries && backlog_.has_room(bytes)) return Room::ready;
+    return backlog_.has_room_behind(bytes) ? Room::behind : Room::full;
 }
 
-void Lane::push(std::shared_ptr<const Batch> batch) {
+bool Lane::has_spool() const {
     const std::lock_guard lock(mutex_);
-    queued_bytes_ += batch->bytes.size();
-    queue_.push_back(std::move(batch));
+    return backlog_.has_spool();
+}
+
+void Lane::push(const Batch& batch) {
+    const std::lock_guard lock(mutex_);
+    for (const Batch& part : split_points(batch, points_format_, target_->most_points())) backlog_.push(part);
     changed_.notify_all();
 }
 
-bool Lane::closed() const {
+void Lane::miss(const Batch& batch) {
     const std::lock_guard lock(mutex_);
-    return closed_;
+    if (missed_points_ == 0) log_.error(name_ + ": there is no more room for what waits; points are dropped");
+    missed_points_ += batch.points;
 }
 
 void Lane::work() {
     target_->open();
     while (const auto batch = next()) {
         if (!settle(*batch)) break;
-        remove_first();
     }
     const std::lock_guard lock(mutex_);
     ended_ = true;
@@ -58,16 +70,13 @@ void Lane::work() {
 }
 
 // Null when nothing is left and nothing more will come.
-std::shared_ptr<const Batch> Lane::next() {
+std::optional<Batch> Lane::next() {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return !queue_.empty() || finishing_; });
-    return queue_.empty() ? nullptr : queue_.front();
-}
-
-void Lane::remove_first() {
-    const std::lock_guard lock(mutex_);
-    queued_bytes_ -= queue_.front()->bytes.size();
-    queue_.pop_front();
+    for (;;) {
+        changed_.wait(lock, [this] { return !backlog_.empty() || finishing_; });
+        if (backlog_.empty() || out_of_time_) return std::nullopt;
+        if (auto batch = backlog_.first(&damaged_points_)) return batch;
+    }
 }
 
 // A library's exception, or a want of memory, is one more reason to try again.
@@ -77,14 +86,17 @@ Delivery Lane::attempt(const Batch& batch) try {
     return {Delivery::Result::retry, problem.what(), {}};
 }
 
-// Tries until the batch is delivered or refused. False when it stays here for good.
+// Tries until the batch is delivered, refused or divided. False when it stays here.
 bool Lane::settle(const Batch& batch) {
     auto wait = kShortestWait;
     for (;;) {
         const Delivery delivery = attempt(batch);
         switch (delivery.result) {
-            case Delivery::Result::done: note_delivered(); return true;
+            case Delivery::Result::too_large:
+                if (divide(batch)) return true;
+                [[fallthrough]];
             case Delivery::Result::refused: note_refused(batch, delivery.why); return true;
+            case Delivery::Result::done: note_delivered(); return true;
             case Delivery::Result::closed: close(delivery.why); return false;
             case Delivery::Result::retry: break;
         }
@@ -92,6 +104,15 @@ bool Lane::settle(const Batch& batch) {
         if (!pause(std::max(wait, delivery.not_before))) return false;
         wait = std::min(wait * 2, kLongestWait);
     }
+}
+
+// False when it cannot be divided any more.
+bool Lane::divide(const Batch& batch) {
+    const auto parts = split_points(batch, points_format_, (batch.points + 1) / 2);
+    if (parts.size() < 2) return false;
+    const std::lock_guard lock(mutex_);
+    backlog_.replace_first(parts);
+    return true;
 }
 
 // Waits between two attempts; near the end of the run only shortly. False when there is no time for another.
@@ -106,8 +127,7 @@ void Lane::close(const std::string& why) {
     {
         const std::lock_guard lock(mutex_);
         closed_ = true;
-        queue_.clear();
-        queued_bytes_ = 0;
+        backlog_.clear();
     }
     control_.request(name_ + ": " + why);
 }
@@ -115,6 +135,11 @@ void Lane::close(const std::string& why) {
 void Lane::note_trouble(const std::string& why) {
     const bool is_new = trouble_.empty();
     const auto now = Clock::now();
+    if (is_new) {
+        const std::lock_guard lock(mutex_);
+        in_trouble_ = true;
+        backlog_.set_in_trouble(true);
+    }
     if (!is_new && (why == trouble_ || now - trouble_logged_ < kLogEvery)) return;
     log_.warning(name_ + ": " + why + (is_new ? "; points wait until it takes them" : "; still waiting"));
     trouble_ = why;
@@ -122,6 +147,12 @@ void Lane::note_trouble(const std::string& why) {
 }
 
 void Lane::note_delivered() {
+    {
+        const std::lock_guard lock(mutex_);
+        backlog_.remove_first();
+        in_trouble_ = false;
+        backlog_.set_in_trouble(false);
+    }
     if (trouble_.empty()) return;
     log_.info(name_ + ": takes points again");
     trouble_.clear();
@@ -131,6 +162,7 @@ void Lane::note_refused(const Batch& batch, const std::string& why) {
     std::uint64_t total = 0;
     {
         const std::lock_guard lock(mutex_);
+        backlog_.remove_first();
         total = refused_points_ += batch.points;
     }
     const auto now = Clock::now();
@@ -169,16 +201,17 @@ bool Lane::await_end(std::optional<Clock::time_point> limit) {
     return true;
 }
 
-void Lane::report_losses() const {
+void Lane::settle_the_rest() {
     const std::lock_guard lock(mutex_);
-    std::uint64_t left = 0;
-    for (const auto& batch : queue_) left += batch->points;
-    if (left > 0)
-        log_.warning(name_ + ": " + std::to_string(left) + " points could not be delivered before the end");
-    if (refused_points_ > 0) {
-        log_.warning(name_ + ": " + std::to_string(refused_points_) +
-                     " points were refused and dropped in all");
-    }
+    const auto warn = [this](std::uint64_t points, const char* what) {
+        if (points > 0) log_.warning(name_ + ": " + std::to_string(points) + " points " + what);
+    };
+    const std::uint64_t lost = target_->outlasts_a_run() ? backlog_.keep() : backlog_.points();
+    warn(lost, "could not be delivered before the end");
+    warn(backlog_.points() - lost, "wait in the spool for the next run");
+    warn(missed_points_, "were dropped in all while it took none");
+    warn(damaged_points_, "were in files of the spool that are damaged or gone");
+    warn(refused_points_, "were refused and dropped in all");
 }
 
 }  // namespace weir::host

@@ -1,17 +1,18 @@
-// One target with its queue and its thread.
+// One target with what waits for it and its thread.
 //
-// The queue is small on purpose: what waits here is lost if the host is killed, while the plugin can keep
-// what it was refused. So it holds only what evens out a slow write or a short pause of a server.
+// A target that is in trouble holds nobody else up: the others go on, and what it misses waits for it, in the
+// spool if there is one. What waits in memory is lost if the host is killed, so a lane says that it is not
+// ready as soon as it is in trouble, and what nobody can take stays with the plugin.
 #pragma once
 
 #include <chrono>
 #include <condition_variable>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
 
+#include "abi/host/backlog.h"
 #include "abi/host/log.h"
 #include "abi/host/stop_control.h"
 #include "abi/host/target.h"
@@ -21,7 +22,8 @@ namespace weir::host {
 class Lane {
 public:
     // `log` and `control` outlive the lane.
-    Lane(std::unique_ptr<Target> target, Log& log, StopControl& control);
+    Lane(std::unique_ptr<Target> target, Backlog backlog, std::int32_t points_format, Log& log,
+         StopControl& control);
     // The thread must have ended, or never been started.
     ~Lane() = default;
     Lane(const Lane&) = delete;
@@ -30,11 +32,18 @@ public:
     // Batches are taken from construction on, and delivered from start() on.
     void start();
 
-    // [any thread; calls of has_room() and push() are serialised by the caller]
-    bool has_room(std::size_t bytes) const;
-    void push(std::shared_ptr<const Batch> batch);
-    // The target takes nothing any more; the end of the run was asked for.
-    bool closed() const;
+    enum class Room : std::uint8_t {
+        ready,   // it will soon be delivered
+        behind,  // it will wait, for who knows how long
+        full,    // there is no room even for that
+        closed,  // the target takes nothing any more; the end of the run was asked for
+    };
+    // [any thread; calls of these three are serialised by the caller]
+    Room room(std::size_t bytes) const;
+    bool has_spool() const;
+    void push(const Batch& batch);
+    // A batch that others take and this one has no room for.
+    void miss(const Batch& batch);
 
     // The end, in steps, so that all lanes take them side by side: no batch comes any more, so let the queue
     // run empty; there is no time for that any more, so leave the queue as it is.
@@ -43,37 +52,40 @@ public:
     // True when the thread has ended; false when `limit` or, without one, the control's finish_by() is over.
     bool await_end(std::optional<StopControl::Clock::time_point> limit = std::nullopt);
 
-    // A line in the log if points were lost here.
-    void report_losses() const;
+    // What is left goes to the spool; a line in the log if points were lost here, or wait.
+    void settle_the_rest();
 
 private:
     using Clock = StopControl::Clock;
 
     void work();
-    std::shared_ptr<const Batch> next();
+    std::optional<Batch> next();
     Delivery attempt(const Batch& batch);
     bool settle(const Batch& batch);
     bool pause(std::chrono::milliseconds wait);
+    bool divide(const Batch& batch);
     void note_trouble(const std::string& why);
     void note_delivered();
     void note_refused(const Batch& batch, const std::string& why);
-    void remove_first();
     void close(const std::string& why);
 
     const std::unique_ptr<Target> target_;
     const std::string name_;
+    const std::int32_t points_format_;
     Log& log_;
     StopControl& control_;
 
     mutable std::mutex mutex_;
     std::condition_variable changed_;
-    std::deque<std::shared_ptr<const Batch>> queue_;  // the first one is under way
-    std::size_t queued_bytes_ = 0;
+    Backlog backlog_;  // the first one is under way
+    bool in_trouble_ = false;
     bool finishing_ = false;
     bool out_of_time_ = false;
     bool closed_ = false;
     bool ended_ = false;
     std::uint64_t refused_points_ = 0;
+    std::uint64_t missed_points_ = 0;
+    std::uint64_t damaged_points_ = 0;
 
     // The worker's own.
     std::string trouble_;

@@ -11,14 +11,26 @@ namespace {
 constexpr std::string_view kHelp =
     R"(weir-host: runs an input plugin without an agent around it.
 
-  weir-host run --plugin FILE --config FILE [--emit TARGET]... [--format lineproto|protobuf] [--for DURATION]
+  weir-host run --plugin FILE --config FILE [--emit TARGET]... [option]...
       Collects until SIGINT or SIGTERM, or for DURATION (500ms, 30s, 5m, 1h). Points go to each TARGET:
         stdout        the default
         file:PATH     appended batch by batch; created if missing
+        datakit:URL   the write endpoint of a DataKit agent, such as datakit:http://127.0.0.1:9529
+                      (without a path: /v1/write/network?input=weir)
         influx:URL    an InfluxDB-compatible write endpoint, such as
                       influx:http://127.0.0.1:8086/write?db=weir
                       (without a path: /write?db=weir&precision=ns). A user and password may stand in the
                       URL; a token is taken from the environment variable INFLUX_TOKEN.
+      A URL may name a unix socket: datakit:unix:/run/datakit.sock, influx:unix:/run/influx.sock:/write?db=weir
+      Options:
+        --for DURATION             stop after that time
+        --format FORMAT            lineproto (the default) or protobuf, which influx: does not take
+        --gzip                     compress what is posted
+        --max-points N             at most N points in one request (datakit: 256 by default)
+        --spool DIR                what a target does not take waits there, also for the next run
+        --spool-size SIZE          at most that much for each target (1GiB by default)
+        --give-up-after DURATION   drop a batch that a server fails over again and again (HTTP 500) for that
+                                   long (15m by default)
   weir-host probe --plugin FILE [--json]
       What would run here: the tier, and each requirement with the reason why it is not met.
       Exit code 0 when something can be collected.
@@ -33,6 +45,9 @@ constexpr std::string_view kHelp =
 Exit codes: 0 fine; 1 the configuration is wrong, the start failed, or the plugin did not stop; 2 the command
 line is wrong.
 )";
+
+constexpr std::chrono::minutes kGiveUpAfter{15};
+constexpr std::uint64_t kSpoolSize = 1U << 30U;
 
 struct CommandName {
     std::string_view name;
@@ -64,11 +79,11 @@ Expected<void> set_emit(Options& options, std::string_view value) {
 }
 
 Expected<void> set_format(Options& options, std::string_view value) {
-    if (options.points_format != 0) return fail("is given twice");
+    if (options.targets.points_format != 0) return fail("is given twice");
     if (value == "lineproto") {
-        options.points_format = WEIR_FORMAT_LINE_PROTOCOL;
+        options.targets.points_format = WEIR_FORMAT_LINE_PROTOCOL;
     } else if (value == "protobuf") {
-        options.points_format = WEIR_FORMAT_PROTOBUF;
+        options.targets.points_format = WEIR_FORMAT_PROTOBUF;
     } else {
         return fail("is lineproto or protobuf, not \"" + std::string(value) + '"');
     }
@@ -81,6 +96,32 @@ Expected<void> set_run_for(Options& options, std::string_view value) {
     if (!duration) return fail(duration.error());
     options.run_for = *duration;
     return {};
+}
+
+Expected<void> set_give_up_after(Options& options, std::string_view value) {
+    if (options.targets.give_up_after.count() != 0) return fail("is given twice");
+    const auto duration = parse_duration(value);
+    if (!duration) return fail(duration.error());
+    options.targets.give_up_after = *duration;
+    return {};
+}
+
+Expected<void> set_spool_size(Options& options, std::string_view value) {
+    if (options.spool_size != 0) return fail("is given twice");
+    const auto size = parse_size(value);
+    if (!size) return fail(size.error());
+    options.spool_size = *size;
+    return {};
+}
+
+Expected<void> set_most_points(Options& options, std::string_view value) {
+    constexpr std::uint64_t kMost = 1'000'000;
+    if (options.targets.most_points != 0) return fail("is given twice");
+    const auto [end, error] =
+        std::from_chars(value.data(), value.data() + value.size(), options.targets.most_points);
+    const bool whole = error == std::errc{} && end == value.data() + value.size();
+    if (whole && options.targets.most_points >= 1 && options.targets.most_points <= kMost) return {};
+    return fail("is a number from 1 to 1000000, not \"" + std::string(value) + '"');
 }
 
 constexpr unsigned bit(Command command) { return 1U << static_cast<unsigned>(command); }
@@ -100,6 +141,15 @@ const OptionRule kOptions[] = {
     {"--emit", bit(Command::run), true, set_emit},
     {"--format", bit(Command::run), true, set_format},
     {"--for", bit(Command::run), true, set_run_for},
+    {"--gzip", bit(Command::run), false,
+     [](Options& o, std::string_view) -> Expected<void> {
+         o.targets.gzip = true;
+         return {};
+     }},
+    {"--max-points", bit(Command::run), true, set_most_points},
+    {"--spool", bit(Command::run), true, [](Options& o, std::string_view v) { return set_once(o.spool, v); }},
+    {"--spool-size", bit(Command::run), true, set_spool_size},
+    {"--give-up-after", bit(Command::run), true, set_give_up_after},
     {"--json", bit(Command::probe), false,
      [](Options& o, std::string_view) -> Expected<void> {
          o.json = true;
@@ -139,6 +189,7 @@ Expected<void> check_complete(const Options& options, const CommandName& command
     const std::string name(command.name);
     if (options.plugin.empty()) return fail(name + " needs --plugin FILE");
     if (command.needs_config && options.config.empty()) return fail(name + " needs --config FILE");
+    if (options.spool_size != 0 && options.spool.empty()) return fail("--spool-size goes with --spool DIR");
     return {};
 }
 
@@ -148,28 +199,46 @@ bool contains(const Arguments& arguments, std::string_view wanted) {
 
 }  // namespace
 
-Expected<std::chrono::milliseconds> parse_duration(std::string_view text) {
-    struct Unit {
-        std::string_view name;
-        std::int64_t milliseconds;
-    };
-    constexpr Unit kUnits[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}};
-    constexpr std::int64_t kTenYears = std::int64_t{10} * 365 * 24 * 3'600'000;
+namespace {
 
+// What one unit of a measure is worth.
+struct Unit {
+    std::string_view name;
+    std::uint64_t worth;
+};
+
+// A whole number above 0 and a unit, up to `most`; `like` shows how to write it.
+Expected<std::uint64_t> parse_measure(std::string_view text, std::initializer_list<Unit> units,
+                                      std::uint64_t most, std::string_view like) {
     const auto wrong = [&](std::string_view why) {
-        return fail(std::string(why) + " in \"" + std::string(text) +
-                    "\"; write it like 500ms, 30s, 5m or 1h");
+        return fail(std::string(why) + " in \"" + std::string(text) + "\"; write it like " +
+                    std::string(like));
     };
-    std::int64_t number = 0;
+    std::uint64_t number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc{} || number < 0) return wrong("has no whole number");
+    if (error != std::errc{}) return wrong("has no whole number");
     const std::string_view unit_name = text.substr(static_cast<std::size_t>(end - text.data()));
-    for (const Unit& unit : kUnits) {
+    for (const Unit& unit : units) {
         if (unit.name != unit_name) continue;
-        if (number == 0 || number > kTenYears / unit.milliseconds) return wrong("is out of range");
-        return std::chrono::milliseconds(number * unit.milliseconds);
+        if (number == 0 || number > most / unit.worth) return wrong("is out of range");
+        return number * unit.worth;
     }
     return wrong("has no known unit");
+}
+
+}  // namespace
+
+Expected<std::chrono::milliseconds> parse_duration(std::string_view text) {
+    constexpr std::uint64_t kTenYears = std::uint64_t{10} * 365 * 24 * 3'600'000;
+    return parse_measure(text, {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}}, kTenYears,
+                         "500ms, 30s, 5m or 1h")
+        .map([](std::uint64_t count) { return std::chrono::milliseconds(count); });
+}
+
+Expected<std::uint64_t> parse_size(std::string_view text) {
+    constexpr std::uint64_t kMost = std::uint64_t{1} << 50U;
+    return parse_measure(text, {{"", 1}, {"KiB", 1U << 10U}, {"MiB", 1U << 20U}, {"GiB", 1U << 30U}}, kMost,
+                         "500KiB, 64MiB or 1GiB");
 }
 
 Expected<Options> parse_options(const Arguments& arguments) {
@@ -192,7 +261,9 @@ Expected<Options> parse_options(const Arguments& arguments) {
     }
     if (auto complete = check_complete(options, *command); !complete) return fail(complete.error());
     if (options.emit.empty()) options.emit.emplace_back("stdout");
-    if (options.points_format == 0) options.points_format = WEIR_FORMAT_LINE_PROTOCOL;
+    if (options.targets.points_format == 0) options.targets.points_format = WEIR_FORMAT_LINE_PROTOCOL;
+    if (options.targets.give_up_after.count() == 0) options.targets.give_up_after = kGiveUpAfter;
+    if (options.spool_size == 0) options.spool_size = kSpoolSize;
     return options;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "abi/host/expected.h"
+#include "abi/host/target.h"
 
 namespace weir::host {
 
@@ -18,9 +19,11 @@ struct Options {
     Command command = Command::help;
     std::string plugin;
     std::string config;
-    std::vector<std::string> emit;   // as given; never empty for run
-    std::int32_t points_format = 0;  // WEIR_FORMAT_
+    std::vector<std::string> emit;  // as given; never empty for run
+    TargetSettings targets;
     std::optional<std::chrono::milliseconds> run_for;
+    std::string spool;             // a directory; empty: none
+    std::uint64_t spool_size = 0;  // bytes for each target
     bool json = false;
 };
 
@@ -29,6 +32,9 @@ Expected<Options> parse_options(const std::vector<std::string_view>& arguments);
 
 // "500ms", "30s", "5m", "1h": a whole number above 0 and a unit, at most ten years.
 Expected<std::chrono::milliseconds> parse_duration(std::string_view text);
+
+// "500KiB", "64MiB", "1GiB", or a number of bytes; above 0.
+Expected<std::uint64_t> parse_size(std::string_view text);
 
 std::string_view help_text();
 

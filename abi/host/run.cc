@@ -32,21 +32,37 @@ void ignore_write_signals() {
     std::signal(SIGXFSZ, SIG_IGN);
 }
 
-using Targets = std::vector<std::unique_ptr<Target>>;
+// A target with what an earlier run left for it.
+struct Outlet {
+    std::unique_ptr<Target> target;
+    Backlog backlog;
+};
+using Outlets = std::vector<Outlet>;
 
-Expected<Targets> make_targets(const Options& options) {
-    Targets targets;
+Expected<Outlets> make_outlets(const Options& options) {
+    Outlets outlets;
     for (const std::string& word : options.emit) {
-        auto target = make_target(word, options.points_format);
+        auto target = make_target(word, options.targets);
         if (!target) return fail(target.error());
-        targets.push_back(std::move(*target));
+        outlets.push_back({std::move(*target), Backlog()});
     }
-    return targets;
+    return outlets;
 }
 
-Expected<void> check_all(const Targets& targets) {
-    for (const auto& target : targets) {
-        if (auto usable = target->check(); !usable) return usable;
+Expected<void> check_all(const Outlets& outlets) {
+    for (const Outlet& outlet : outlets) {
+        if (auto usable = outlet.target->check(); !usable) return usable;
+    }
+    return {};
+}
+
+Expected<void> open_spools(const Options& options, Outlets& outlets) {
+    if (options.spool.empty()) return {};
+    for (std::size_t i = 0; i < outlets.size(); ++i) {
+        if (!outlets[i].target->outlasts_a_run()) continue;
+        auto spool = Spool::open(options.spool, options.emit[i], options.targets.points_format);
+        if (!spool) return fail(spool.error());
+        outlets[i].backlog = Backlog(std::move(*spool), options.spool_size);
     }
     return {};
 }
@@ -61,12 +77,16 @@ void announce_console(const Instance& instance, Log& log) {
 // The parts that live as long as one run. They outlive the instance, whose threads call into them.
 class Run {
 public:
-    Run(Targets targets, const Options& options, Log& log)
+    Run(Outlets outlets, const Options& options, Log& log)
         : options_(options),
           log_(log),
           control_(log),
-          fan_out_(std::move(targets), log, control_),
-          host_(options.points_format, fan_out_, log, control_) {}
+          fan_out_(log, control_),
+          host_(options.targets.points_format, fan_out_, log, control_) {
+        for (Outlet& outlet : outlets) {
+            fan_out_.add(std::move(outlet.target), std::move(outlet.backlog), options.targets.points_format);
+        }
+    }
 
     int execute(const weir_plugin_v1& plugin, const std::string& config) {
         const int code = run_instance(plugin, config);
@@ -115,18 +135,19 @@ void Run::stop(Instance& instance) {
 }  // namespace
 
 int run(const Options& options, Log& log) {
-    auto targets = make_targets(options);
-    if (!targets) {
-        log.plain("weir-host: " + targets.error());
+    auto outlets = make_outlets(options);
+    if (!outlets) {
+        log.plain("weir-host: " + outlets.error());
         return kWrongUsage;
     }
     ignore_write_signals();
     const auto config = read_config(options.config);
     if (!config) return failed(log, config.error());
-    if (const auto usable = check_all(*targets); !usable) return failed(log, usable.error());
+    if (const auto usable = check_all(*outlets); !usable) return failed(log, usable.error());
     const auto plugin = load_plugin(options.plugin);
     if (!plugin) return failed(log, plugin.error());
-    return Run(std::move(*targets), options, log).execute(**plugin, *config);
+    if (const auto spools = open_spools(options, *outlets); !spools) return failed(log, spools.error());
+    return Run(std::move(*outlets), options, log).execute(**plugin, *config);
 }
 
 }  // namespace weir::host

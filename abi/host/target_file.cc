@@ -101,7 +101,8 @@ Delivery FileTarget::deliver(const Batch& batch) {
 
 }  // namespace
 
-Expected<std::unique_ptr<Target>> make_file_target(const std::string& rest, std::int32_t /*format*/) {
+Expected<std::unique_ptr<Target>> make_file_target(const std::string& rest,
+                                                   const TargetSettings& /*settings*/) {
     if (rest.empty()) return fail("the target file: needs a path, as in file:/var/log/points");
     return std::make_unique<FileTarget>(rest);
 }

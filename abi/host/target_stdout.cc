@@ -30,6 +30,8 @@ public:
     std::string name() const override { return "stdout"; }
     Delivery deliver(const Batch& batch) override;
     void interrupt() override { eventfd_write(interrupt_, 1); }
+    // A part of the batch under way may have been written.
+    bool outlasts_a_run() const override { return false; }
 
 private:
     Delivery write_rest(std::string_view text);
@@ -74,7 +76,8 @@ bool StdoutTarget::wait_for_room() const {
 
 }  // namespace
 
-Expected<std::unique_ptr<Target>> make_stdout_target(const std::string& /*rest*/, std::int32_t /*format*/) {
+Expected<std::unique_ptr<Target>> make_stdout_target(const std::string& /*rest*/,
+                                                     const TargetSettings& /*settings*/) {
     return std::make_unique<StdoutTarget>();
 }
 

@@ -65,9 +65,47 @@ bool take_host_and_port(std::string_view authority, HttpUrl& url) {
     return error == std::errc{} && end == rest.data() + rest.size() && url.port >= 1 && url.port <= 65535;
 }
 
+void take_path_and_query(std::string_view rest, HttpUrl& url) {
+    const auto path_end = std::min(rest.find('?'), rest.size());
+    url.path = rest.substr(0, path_end);
+    url.query = rest.substr(path_end);
+    if (url.path == "/") url.path.clear();
+}
+
+Expected<HttpUrl> unix_url(std::string_view socket, std::string_view rest) {
+    constexpr std::size_t kLongestSocket = 107;  // sockaddr_un
+    HttpUrl url;
+    url.unix_socket = percent_decoded(socket);
+    url.host = "localhost";
+    url.port = 80;
+    if (url.unix_socket.empty()) return fail("the URL has no path of a unix socket");
+    if (url.unix_socket.size() > kLongestSocket || url.unix_socket.find('\0') != std::string::npos) {
+        return fail("the path of the unix socket is longer than " + std::to_string(kLongestSocket) +
+                    " bytes");
+    }
+    take_path_and_query(rest, url);
+    return url;
+}
+
+// What follows "unix:".
+Expected<HttpUrl> parse_unix_url(std::string_view text) {
+    if (text.starts_with("//")) text.remove_prefix(2);
+    const auto colon = text.find(":/");
+    if (colon != std::string_view::npos) return unix_url(text.substr(0, colon), text.substr(colon + 1));
+    const auto end = std::min(text.find('?'), text.size());
+    return unix_url(text.substr(0, end), text.substr(end));
+}
+
+// What follows "http+unix://".
+Expected<HttpUrl> parse_encoded_unix_url(std::string_view text) {
+    const auto end = std::min(text.find_first_of("/?"), text.size());
+    return unix_url(text.substr(0, end), text.substr(end));
+}
+
 }  // namespace
 
 std::string HttpUrl::without_secrets() const {
+    if (!unix_socket.empty()) return "unix:" + unix_socket + (path.empty() ? "" : ':' + path);
     const bool brackets = host.find(':') != std::string::npos;
     return std::string(tls ? "https://" : "http://") + (brackets ? '[' + host + ']' : host) + ':' +
            std::to_string(port) + path;
@@ -81,10 +119,12 @@ Expected<HttpUrl> parse_http_url(const std::string& text) {
     HttpUrl url;
     std::string_view rest = text;
     rest = rest.substr(0, rest.find('#'));
+    if (take_prefix(rest, "unix:")) return parse_unix_url(rest);
+    if (take_prefix(rest, "http+unix://")) return parse_encoded_unix_url(rest);
     if (take_prefix(rest, "https://")) {
         url.tls = true;
     } else if (!take_prefix(rest, "http://")) {
-        return fail("the URL does not begin with http:// or https://");
+        return fail("the URL does not begin with http://, https:// or unix:");
     }
     const auto authority_end = std::min(rest.find_first_of("/?"), rest.size());
     std::string_view authority = rest.substr(0, authority_end);
@@ -92,10 +132,7 @@ Expected<HttpUrl> parse_http_url(const std::string& text) {
     take_user(authority, url);
     if (!take_host_and_port(authority, url)) return fail("the URL has no valid host and port");
 
-    const auto path_end = std::min(rest.find('?'), rest.size());
-    url.path = rest.substr(0, path_end);
-    url.query = rest.substr(path_end);
-    if (url.path == "/") url.path.clear();
+    take_path_and_query(rest, url);
     return url;
 }
 

@@ -19,6 +19,7 @@ static const struct key keys[] = {
     {"start_ms", NUMBER, offsetof(struct fake_config, start_ms)},
     {"stop_ms", NUMBER, offsetof(struct fake_config, stop_ms)},
     {"points_format", NUMBER, offsetof(struct fake_config, points_format)},
+    {"only_lines", NUMBER, offsetof(struct fake_config, only_lines)},
     {"http", TEXT, offsetof(struct fake_config, http)},
     {"start_error", TEXT, offsetof(struct fake_config, start_error)},
     {"log", TEXT, offsetof(struct fake_config, log)},
@@ -43,7 +44,8 @@ struct report {
 
 static void complain(struct report* report, unsigned line, const char* key, const char* why) {
     char text[256];
-    const int size = snprintf(text, sizeof text, "line %u: %s: %s\n", line, key, why);
+    const char* separator = report->count > 0 ? "\n" : "";
+    const int size = snprintf(text, sizeof text, "%sline %u: %s: %s", separator, line, key, why);
     for (int i = 0; i < size && i < (int)sizeof text - 1; ++i) {
         if (report->buffer && report->length < report->capacity) report->buffer[report->length] = text[i];
         ++report->length;

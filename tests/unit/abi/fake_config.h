@@ -12,6 +12,7 @@ struct fake_config {
     uint64_t start_ms;      /* start() takes this long, or until request_stop() */
     uint64_t stop_ms;       /* stop() takes this long, whatever the host allows */
     uint64_t points_format; /* what emit_points is told; 0 = what the host asked for */
+    uint64_t only_lines;    /* not 0: create() refuses Protobuf */
     char http[128];         /* the address that the extension answers while running */
     char start_error[128];  /* start() fails with this text */
     char log[128];          /* a line to log at the start, where \e stands for the escape character */

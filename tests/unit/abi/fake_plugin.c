@@ -95,27 +95,72 @@ struct batch {
     uint64_t points;
 };
 
-#define LONGEST_LINE 96
+#define LONGEST_POINT 96
+
+static size_t line_point(char* out, uint64_t number, int64_t now) {
+    return (size_t)snprintf(out, LONGEST_POINT, "fake,source=thread number=%llui %lld\n",
+                            (unsigned long long)number, (long long)now);
+}
+
+static size_t put_varint(char* out, uint64_t value) {
+    size_t size = 0;
+    for (; value >= 0x80; value >>= 7) out[size++] = (char)(value | 0x80);
+    out[size++] = (char)value;
+    return size;
+}
+
+/* What of a PBPoint is the same in all, with the lengths written by hand; its number and time follow. */
+static size_t protobuf_point(char* out, uint64_t number, int64_t now) {
+    static const char fixed[] =
+        "\x0a\x04"
+        "fake" /* name */
+        "\x12\x12"
+        "\x0a\x06"
+        "source"
+        "\x5a\x06"
+        "thread"
+        "\x40\x01"; /* a field that is a tag */
+    char field[32] =
+        "\x0a\x06"
+        "number"
+        "\x10";
+    const size_t field_size = 9 + put_varint(field + 9, number);
+    char point[LONGEST_POINT];
+    size_t size = sizeof fixed - 1;
+    memcpy(point, fixed, size);
+    point[size++] = '\x12';
+    size += put_varint(point + size, field_size);
+    memcpy(point + size, field, field_size);
+    size += field_size;
+    point[size++] = '\x18';
+    size += put_varint(point + size, (uint64_t)now);
+
+    out[0] = '\x0a';
+    const size_t head = 1 + put_varint(out + 1, size);
+    memcpy(out + head, point, size);
+    return head + size;
+}
 
 static struct batch make_batch(weir_instance* instance, uint64_t points) {
-    struct batch batch = {malloc((size_t)points * LONGEST_LINE), 0, points};
+    struct batch batch = {malloc((size_t)points * LONGEST_POINT), 0, points};
     if (!batch.bytes) abort();
     const int64_t now = instance->host.now_ns(instance->host.ctx);
+    const int is_protobuf = instance->host.points_format == WEIR_FORMAT_PROTOBUF;
     for (uint64_t i = 0; i < points; ++i) {
-        const int size =
-            snprintf(batch.bytes + batch.size, LONGEST_LINE, "fake,source=thread number=%llui %lld\n",
-                     (unsigned long long)instance->next_number++, (long long)now);
-        batch.size += (size_t)size;
+        const uint64_t number = instance->next_number++;
+        char* out = batch.bytes + batch.size;
+        batch.size += is_protobuf ? protobuf_point(out, number, now) : line_point(out, number, now);
     }
     ++instance->batches_made;
     return batch;
 }
 
-/* Waits a little before a batch is offered again. 0 when there is no time for that. */
-static int may_try_again(weir_instance* instance) {
+/* Waits a little before a batch is offered again. 0 when there is no time for that, or no sense in it. */
+static int may_try_again(weir_instance* instance, weir_emit_result result) {
     pthread_mutex_lock(&instance->mutex);
-    wait_until(instance, monotonic_ns() + 5000000);
-    const int out_of_time = instance->stopping && monotonic_ns() >= instance->stop_by;
+    const int closed = result == WEIR_EMIT_CLOSED;
+    if (!closed || !instance->stopping) wait_until(instance, monotonic_ns() + (closed ? 20000000 : 5000000));
+    const int out_of_time = instance->stopping && (closed || monotonic_ns() >= instance->stop_by);
     pthread_mutex_unlock(&instance->mutex);
     return !out_of_time;
 }
@@ -126,7 +171,7 @@ static void hand_over(weir_instance* instance, uint64_t points, int32_t format) 
     weir_emit_result result;
     do {
         result = host->emit_points(host->ctx, format, (const uint8_t*)batch.bytes, batch.size, batch.points);
-    } while (result == WEIR_EMIT_BUSY && may_try_again(instance));
+    } while (result != WEIR_EMIT_OK && may_try_again(instance, result));
     if (result != WEIR_EMIT_OK) instance->points_lost += batch.points;
     free(batch.bytes);
 }
@@ -230,12 +275,14 @@ static weir_code create(const weir_host_v1* host, const weir_borrowed* config, w
         !host->emit_points || !host->now_ns) {
         return refuse(WEIR_E_INVALID_ARGUMENT, "the host's table is incomplete", buffer, capacity, length);
     }
-    if (host->points_format != WEIR_FORMAT_LINE_PROTOCOL) {
-        return refuse(WEIR_E_UNSUPPORTED, "the fake plugin writes line protocol only", buffer, capacity,
-                      length);
+    if (host->points_format != WEIR_FORMAT_LINE_PROTOCOL && host->points_format != WEIR_FORMAT_PROTOBUF) {
+        return refuse(WEIR_E_UNSUPPORTED, "points in a format that is not known", buffer, capacity, length);
     }
     struct fake_config read;
     if (fake_config_read(&read, config->data, config->size, buffer, capacity, length)) return WEIR_E_CONFIG;
+    if (host->points_format == WEIR_FORMAT_PROTOBUF && read.only_lines) {
+        return refuse(WEIR_E_UNSUPPORTED, "this one writes line protocol only", buffer, capacity, length);
+    }
 
     weir_instance* instance = calloc(1, sizeof *instance);
     if (!instance) return WEIR_E_NO_MEMORY;
@@ -280,7 +327,7 @@ static weir_code do_start(weir_instance* instance) {
     const struct fake_config* config = &instance->config;
     if (config->start_error[0]) return failure(instance, WEIR_E_ADDRESS_IN_USE, config->start_error);
     if (config->start_ms > 0 && !take_time_to_start(instance, config->start_ms)) {
-        return failure(instance, WEIR_E_TIMEOUT, "start was cut short");
+        return failure(instance, WEIR_E_CANCELLED, "start was cut short");
     }
     if (config->log[0]) log_hostile(instance, config->log);
     if (config->status[0] && host->emit_status) {

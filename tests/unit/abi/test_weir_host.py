@@ -55,9 +55,17 @@ class CommandLine(HostCase):
             with self.subTest(text):
                 self.assert_usage_error(self.run_arguments("--for", text), "--for")
 
+    def test_sizes_and_numbers(self):
+        for option in ("--spool-size", "--max-points"):
+            for text in ("", "0", "-1", "x", "1.5", "1 KiB", "99999999999999999999", "1PiB"):
+                with self.subTest((option, text)):
+                    self.assert_usage_error(self.run_arguments("--spool", self.directory, option, text), option)
+        self.assert_usage_error(self.run_arguments("--spool-size", "1MiB"), "goes with --spool")
+        self.assert_usage_error(self.run_arguments("--gzip=yes"), "takes no value")
+
     def test_targets(self):
         run = self.run_arguments
-        known = ("stdout", "file:PATH", "influx:URL")
+        known = ("stdout", "file:PATH", "datakit:URL", "influx:URL")
         self.assert_usage_error(run("--emit", "kafka:x"), 'unknown target "kafka:x"', *known)
         self.assert_usage_error(run("--emit", "stdout:x"), "unknown target", *known)
         self.assert_usage_error(run("--emit", "file:"), "needs a path")
@@ -66,6 +74,9 @@ class CommandLine(HostCase):
                     "http://h:x", "http://[::1", "http://h/a b", "http://h/\x01", "http://h/\r\nX: y"):
             with self.subTest(url):
                 self.assert_usage_error(run("--emit", "influx:" + url), "URL")
+        for url in ("unix:", "unix:///" + 110 * "x", "http+unix://%2Fa%00b", "unix:?input=x"):
+            with self.subTest(url):
+                self.assert_usage_error(run("--emit", "datakit:" + url), "unix socket")
         self.assert_usage_error(run("--emit", "influx:http://h", "--format", "protobuf"), "line protocol only")
 
     def test_no_terminal_sequence_comes_back(self):

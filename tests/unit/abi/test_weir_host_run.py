@@ -34,7 +34,7 @@ class Starting(HostCase):
                           start_error="the address 127.0.0.1:9531 is in use")
 
     def test_format_that_the_plugin_cannot(self):
-        self.assert_fails("writes line protocol only", arguments=["--format", "protobuf"])
+        self.assert_fails("writes line protocol only", arguments=["--format", "protobuf"], only_lines=1)
 
     def test_file_that_cannot_be_made(self):
         for path, word in ((self.path("no/such/points"), "No such file"), (self.directory, "not a file")):
