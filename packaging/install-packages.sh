@@ -4,7 +4,7 @@
 set -eu
 
 build="bpftool ca-certificates clang cmake g++ libbpf-dev libbrotli-dev libcpp-httplib-dev libexpected-dev
-  libelf-dev liblmdb-dev libssl-dev libtomlplusplus-dev libxxhash-dev linux-libc-dev ninja-build
+  libelf-dev liblmdb-dev libnghttp2-dev libssl-dev libtomlplusplus-dev libxxhash-dev linux-libc-dev ninja-build
   nlohmann-json3-dev pkg-config robin-map-dev zlib1g-dev"
 test="chromium curl iproute2 libcriterion-dev nginx-light procps python3 python3-jsonschema python3-yaml wrk"
 
