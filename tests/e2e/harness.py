@@ -81,14 +81,13 @@ class Link:
     def __enter__(self):
         for name in (self.client, self.server):
             sh("ip", "netns", "add", name)
-            sh("ip", "-n", name, "link", "set", "lo", "up")
-        sh("ip", "-n", self.client, "link", "add", "veth0", "type", "veth", "peer", "name", "veth0",
-           "netns", self.server)
+            ip(name, "link", "set", "lo", "up")
+        ip(self.client, "link", "add", "veth0", "type", "veth", "peer", "name", "veth0", "netns", self.server)
         for name, four, six in ((self.client, self.client_ip, self.client_ip6),
                                 (self.server, self.server_ip, self.server_ip6)):
-            sh("ip", "-n", name, "addr", "add", four + "/24", "dev", "veth0")
-            sh("ip", "-n", name, "addr", "add", six + "/64", "dev", "veth0", "nodad")
-            sh("ip", "-n", name, "link", "set", "veth0", "up")
+            ip(name, "addr", "add", four + "/24", "dev", "veth0")
+            ip(name, "addr", "add", six + "/64", "dev", "veth0", "nodad")
+            ip(name, "link", "set", "veth0", "up")
         return self
 
     def __exit__(self, *_):
@@ -97,7 +96,14 @@ class Link:
 
 
 def in_netns(name, *command):
-    return ["ip", "netns", "exec", name, *map(str, command)] if name else list(map(str, command))
+    """The command that runs another in a namespace. Not by ip: it mounts a /sys of the namespace, too, and
+    that fails in a chroot."""
+    return [*(["nsenter", f"--net=/run/netns/{name}"] if name else []), *map(str, command)]
+
+
+def ip(name, *arguments):
+    """ip(8) in a namespace."""
+    sh(*in_netns(name, "ip", *arguments))
 
 
 def netns_inode(name):

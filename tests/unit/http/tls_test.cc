@@ -59,7 +59,7 @@ http::ServerOptions tls_options(const Certificate& certificate) {
 }
 
 std::unique_ptr<httplib::SSLClient> tls_client(const ServerUnderTest& under_test) {
-    auto out = std::make_unique<httplib::SSLClient>("localhost", under_test.server.port());
+    auto out = std::make_unique<httplib::SSLClient>("127.0.0.1", under_test.server.port());
     out->enable_server_certificate_verification(false);
     out->set_bearer_token_auth("secret");
     out->set_keep_alive(true);
