@@ -4,9 +4,10 @@
 set -eu
 
 build="bpftool ca-certificates clang cmake g++ libbpf-dev libbrotli-dev libcpp-httplib-dev libexpected-dev
-  libelf-dev liblmdb-dev libnghttp2-dev libssl-dev libtomlplusplus-dev libxxhash-dev linux-libc-dev ninja-build
-  nlohmann-json3-dev pkg-config robin-map-dev zlib1g-dev"
-test="chromium curl iproute2 libcriterion-dev nginx-light procps python3 python3-jsonschema python3-yaml wrk"
+  libelf-dev liblmdb-dev libmnl-dev libnetfilter-conntrack-dev libnghttp2-dev libssl-dev libtomlplusplus-dev
+  libxxhash-dev linux-libc-dev ninja-build nlohmann-json3-dev pkg-config robin-map-dev zlib1g-dev"
+test="chromium curl dnsmasq-base iproute2 libcriterion-dev nftables nginx-light procps python3 python3-jsonschema
+  python3-yaml wrk"
 
 case "${1:-build}" in
   build) wanted=$build ;;

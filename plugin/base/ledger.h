@@ -28,6 +28,9 @@ namespace weir {
     X(owner_unknown, "connections reported without a known process")                             \
     X(flow_table_full, "records added to ~other because the flow table was full")                \
     X(paths_folded, "requests added to ~other because an interval had too many different ones")  \
+    X(dns_unparsed, "DNS messages that could not be read")                                       \
+    X(dns_table_full, "DNS queries that found no room to wait for their answer")                 \
+    X(nat_unresolved, "connections whose translation could not be known")                        \
     X(record_malformed, "records from the kernel side that made no sense")                       \
     X(batches_merged, "intervals merged into the next because a reader was behind")              \
     X(points_refused, "points that the host did not take in time")                               \

@@ -30,9 +30,13 @@ struct ServerKey {
     std::uint32_t port = 0;
 };
 
+// Where the server of a flow is, behind a translation.
+const Address& server_of(const Flow& flow) { return flow.is_translated() ? flow.nat : flow.server(); }
+
 ServerKey server_key(const Flow& flow) {
-    const Address& address = flow.server();
-    return {address, address.type() == AddressType::loopback ? flow.netns : 0, flow.server_port()};
+    const Address& address = server_of(flow);
+    return {address, address.type() == AddressType::loopback ? flow.netns : 0,
+            flow.is_translated() ? flow.nat_port : flow.server_port()};
 }
 
 // Which count a connect belongs to that ended with this errno. Without one it was given up: closed or reset
@@ -85,14 +89,20 @@ struct FlowTable::Memory {
     Recent<ServerKey, std::string> servers;  // to their process
 };
 
-FlowTable::FlowTable(FlowOptions options, Ledger& ledger)
-    : options_(std::move(options)), ledger_(ledger), memory_(std::make_unique<Memory>()) {}
+FlowTable::FlowTable(FlowOptions options, Ledger& ledger, Identity* identity)
+    : ledger_(ledger), identity_(identity), dns_(*this, ledger), memory_(std::make_unique<Memory>()) {
+    set_options(std::move(options));
+}
 
 FlowTable::~FlowTable() = default;
 
-void FlowTable::set_options(FlowOptions options) { options_ = std::move(options); }
+void FlowTable::set_options(FlowOptions options) {
+    options_ = std::move(options);
+    dns_.set_options(options_.dns);
+}
 
 void FlowTable::on_tcp(const weir_tcp_record& record) {
+    now_ = record.time;
     if (options_.drop_tcp || is_dropped(record.id)) return;
     L4Row& row = rows_.l4(find_flow(record.id));
     row.bytes_written += record.bytes_sent;
@@ -112,6 +122,7 @@ void FlowTable::on_tcp(const weir_tcp_record& record) {
 }
 
 void FlowTable::on_udp(const weir_udp_record& record) {
+    now_ = record.time;
     const bool is_folded = (record.flags & WEIR_UDP_FOLDED) != 0;
     if (!is_folded && is_dropped(record.id)) return;
     L4Row& row = rows_.l4(is_folded ? other_flow(flow_of(record.id)) : find_flow(record.id));
@@ -119,9 +130,28 @@ void FlowTable::on_udp(const weir_udp_record& record) {
     row.bytes_read += record.bytes_received;
 }
 
-void FlowTable::on_dns(const weir_dns_record&, std::span<const std::uint8_t>) {}
+void FlowTable::on_dns(const weir_dns_record& record, std::span<const std::uint8_t> data) {
+    now_ = record.time;
+    dns_.add(record, data);
+}
+
+void FlowTable::on_lookup(const weir_conn_id& id, std::int16_t rcode, std::uint64_t latency) {
+    if (is_dropped(id)) return;
+    DnsRow& row = rows_.dns(find_flow(id), rcode);
+    row.count++;
+    if (rcode != DnsRow::kTimeout) row.latency.add(latency);
+}
+
+// Also of lookups that are not reported: what they resolved is.
+void FlowTable::on_answer(const weir_conn_id& id, const protocol::DnsMessage& answer, std::uint64_t time) {
+    if (identity_ == nullptr) return;
+    for (const protocol::DnsAnswer& found : protocol::dns_answers(answer)) {
+        identity_->learn_domain(id.netns, {found.address}, answer.name, found.ttl, time);
+    }
+}
 
 void FlowTable::on_http(const weir_http_record& record, std::string_view head) {
+    now_ = record.time;
     if (is_dropped(record.id)) return;
     const bool is_server = (record.flags & WEIR_HTTP_SERVER) != 0;
     L7Row& row = find_request(find_flow(record.id), record, head);
@@ -162,9 +192,26 @@ Flow FlowTable::flow_of(const weir_conn_id& id) {
     flow.is_v6 = !flow.remote.is_v4();
     flow.peer_is_local = id.peer_is_local != 0;
     flow.process = intern({id.process, strnlen(id.process, sizeof(id.process))});
+    if (identity_ != nullptr) identify(flow, id);
     std::uint16_t& client_port = flow.is_client() ? flow.local_port : flow.remote_port;
     if (options_.ephemeral_port != 0 && client_port >= options_.ephemeral_port) client_port = 0;
     return flow;
+}
+
+void FlowTable::identify(Flow& flow, const weir_conn_id& id) {
+    flow.container = intern(identity_->container(id.cgroup, id.pid, now_));
+    if (!flow.is_client()) {
+        // a client of this host, behind an address that may not look like one of this host's
+        const auto client = flow.peer_is_local ? std::nullopt : identity_->client_behind(id);
+        flow.peer_is_local |= client && memory_->local_addresses.find(*client) != nullptr;
+        return;
+    }
+    flow.domain = intern(identity_->domain(flow.netns, flow.remote, now_));
+    if (const auto real = identity_->translation(id, now_)) {
+        flow.nat = real->address;
+        flow.nat_port = real->port;
+        memory_->local_addresses.set(flow.local, true);
+    }
 }
 
 StringId FlowTable::intern(std::string_view text) { return rows_.intern(to_utf8(text, scratch_)); }
@@ -217,7 +264,7 @@ void FlowTable::name_local_peers(Batch& batch) {
     }
     tsl::robin_map<std::string, StringId> names;
     for (Flow& flow : batch.flows) {
-        if (!flow.is_client() || memory_->local_addresses.find(flow.remote) == nullptr) continue;
+        if (!flow.is_client() || memory_->local_addresses.find(server_of(flow)) == nullptr) continue;
         flow.peer_is_local = true;
         const std::string* process = memory_->servers.find(server_key(flow));
         if (process == nullptr) continue;

@@ -15,6 +15,8 @@
 #include "plugin/base/ledger.h"
 #include "plugin/flow/batch.h"
 #include "plugin/flow/batch_builder.h"
+#include "plugin/flow/dns_tracker.h"
+#include "plugin/flow/identity.h"
 #include "plugin/source/source.h"
 
 namespace weir {
@@ -27,18 +29,22 @@ struct FlowOptions {
     bool drop_v6 = false;
     bool drop_tcp = false;         // connections; their requests stay
     std::size_t max_rows = 65536;  // of an interval, for each layer
+    DnsOptions dns;
 };
 
-class FlowTable final : public RecordSink {
+class FlowTable final : public RecordSink, private DnsListener {
 public:
-    // The ledger must outlive the table.
-    FlowTable(FlowOptions options, Ledger& ledger);
+    // The ledger, and the identity where there is one, must outlive the table.
+    FlowTable(FlowOptions options, Ledger& ledger, Identity* identity = nullptr);
     ~FlowTable() override;
 
     void on_tcp(const weir_tcp_record& record) override;
     void on_http(const weir_http_record& record, std::string_view head) override;
     void on_udp(const weir_udp_record& record) override;
     void on_dns(const weir_dns_record& record, std::span<const std::uint8_t> data) override;
+
+    // Ends what waits too long at boot time `now`; called before finish().
+    void expire(std::uint64_t now) { dns_.expire(now); }
 
     // The interval's product, losses not filled in. The table is empty afterwards.
     std::unique_ptr<Batch> finish(std::int64_t begin_ns, std::int64_t end_ns);
@@ -49,8 +55,12 @@ public:
 private:
     struct Memory;  // what outlives an interval
 
+    void on_lookup(const weir_conn_id& id, std::int16_t rcode, std::uint64_t latency) override;
+    void on_answer(const weir_conn_id& id, const protocol::DnsMessage& answer, std::uint64_t time) override;
+
     bool is_dropped(const weir_conn_id& id) const;
     Flow flow_of(const weir_conn_id& id);
+    void identify(Flow& flow, const weir_conn_id& id);
     StringId intern(std::string_view text);
     std::uint32_t find_flow(const weir_conn_id& id);
     std::uint32_t other_flow(const Flow& like);
@@ -59,6 +69,9 @@ private:
 
     FlowOptions options_;
     Ledger& ledger_;
+    Identity* const identity_;
+    DnsTracker dns_;
+    std::uint64_t now_ = 0;  // boot time of the record in work
     BatchBuilder rows_;
     std::unique_ptr<Memory> memory_;
     std::string scratch_;

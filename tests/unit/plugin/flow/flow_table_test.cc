@@ -247,3 +247,107 @@ Test(flow_table, failed_connects_have_a_reason) {
     cr_assert_eq(row.connect_reset, 1u);
     cr_assert_eq(row.connect_failed_other, 1u);
 }
+
+namespace {
+
+struct KnowsAll final : Identity {
+    std::string learned;
+
+    void learn_domain(std::uint32_t, const Address& address, std::string_view name, std::uint32_t ttl_s,
+                      std::uint64_t) override {
+        learned = std::string(name) + " " + address.to_string() + " " + std::to_string(ttl_s);
+    }
+    std::string_view domain(std::uint32_t, const Address&, std::uint64_t) override { return "shop.example"; }
+    std::optional<Translation> translation(const weir_conn_id&, std::uint64_t) override {
+        return Translation{Address::v4(10, 1, 1, 1), 8080};
+    }
+    std::optional<Address> client_behind(const weir_conn_id& id) override {
+        if (id.remote_port != 61000) return std::nullopt;
+        return Address::parse("10.0.0.1");
+    }
+    std::string_view container(std::uint64_t cgroup, std::uint32_t, std::uint64_t) override {
+        return cgroup == 5 ? "abc" : "";
+    }
+};
+
+weir_dns_record dns_record(const Ends& ends, bool is_sent, std::uint64_t time) {
+    weir_dns_record record{};
+    record.kind = WEIR_RECORD_DNS;
+    record.flags = is_sent ? WEIR_DNS_SENT : 0;
+    record.time = time;
+    record.id = make_id(ends);
+    record.id.transport = IPPROTO_UDP;
+    return record;
+}
+
+}  // namespace
+
+Test(flow_table, tells_who_the_ends_are) {
+    Ledger ledger;
+    KnowsAll identity;
+    FlowTable table(options(), ledger, &identity);
+    auto client = make_tcp({}, WEIR_TCP_ESTABLISHED, 1, 1);
+    client.id.cgroup = 5;
+    table.on_tcp(client);
+    table.on_tcp(make_tcp(server_end(), WEIR_TCP_ESTABLISHED, 1, 1));
+    const auto batch = table.finish(1, 2);
+    const Flow& out = batch->flows[0];
+    cr_assert(batch->strings[out.container] == "abc");
+    cr_assert(batch->strings[out.domain] == "shop.example");
+    cr_assert(out.nat == Address::v4(10, 1, 1, 1));
+    cr_assert_eq(out.nat_port, 8080u);
+    const Flow& in = batch->flows[1];
+    cr_assert_eq(in.container, 0u);
+    cr_assert_eq(in.domain, 0u, "only the remote end of an outgoing flow");
+    cr_assert_not(in.is_translated());
+}
+
+Test(flow_table, lookups_are_rows_and_teach_names) {
+    Ledger ledger;
+    KnowsAll identity;
+    FlowTable table(options(), ledger, &identity);
+    const Ends ends{.remote_port = 53};
+    const std::uint8_t query[] = {0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'h', 0, 0, 1, 0, 1};
+    const std::uint8_t answer[] = {0, 7,    0x81, 0x80, 0, 1, 0, 1, 0, 0, 0,  0, 1, 'h', 0, 0, 1, 0,
+                                   1, 0xc0, 12,   0,    1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1};
+    table.on_dns(dns_record(ends, true, 1000), query);
+    table.on_dns(dns_record(ends, false, 3000), answer);
+    table.on_dns(dns_record(ends, true, 4000), query);
+    table.expire(4000 + options().dns.timeout_ns);
+    const auto batch = table.finish(1, 2);
+    cr_assert(identity.learned == "h 192.0.2.1 60");
+    cr_assert_eq(batch->dns.size(), 2u);
+    cr_assert_eq(batch->dns[0].rcode, 0);
+    cr_assert_eq(batch->dns[0].latency.max(), 2000u);
+    cr_assert_eq(batch->dns[1].rcode, DnsRow::kTimeout);
+    cr_assert_eq(batch->dns[1].count, 1u);
+    cr_assert(batch->dns[1].latency.empty());
+    cr_assert_eq(batch->flows.size(), 1u);
+    cr_assert(batch->flows[0].is_client());
+}
+
+Test(flow_table, a_masqueraded_client_of_this_host_is_known) {
+    Ledger ledger;
+    KnowsAll identity;
+    FlowTable table(options(), ledger, &identity);
+    Ends masked = server_end();
+    masked.remote = "172.16.0.1";
+    masked.remote_port = 61000;
+    table.on_tcp(make_tcp(masked, WEIR_TCP_ESTABLISHED, 1, 1));
+    cr_assert_not(table.finish(1, 2)->flows[0].peer_is_local, "nobody connects from 10.0.0.1 here");
+    table.on_tcp(make_tcp({}, WEIR_TCP_ESTABLISHED, 1, 1));
+    table.on_tcp(make_tcp(masked, 0, 1, 1));
+    cr_assert(table.finish(2, 3)->flows[1].peer_is_local);
+}
+
+Test(flow_table, names_the_server_behind_a_translation) {
+    Ledger ledger;
+    KnowsAll identity;
+    FlowTable table(options(), ledger, &identity);
+    table.on_tcp(make_tcp({.remote = "10.96.0.1"}, WEIR_TCP_ESTABLISHED, 1, 1));
+    Ends backend{"10.1.1.1", 8080, "10.0.0.1", 40000, WEIR_INCOMING, "backend", 9, true};
+    table.on_tcp(make_tcp(backend, WEIR_TCP_ESTABLISHED, 1, 1));
+    const auto batch = table.finish(1, 2);
+    cr_assert(batch->flows[0].remote == Address::v4(10, 96, 0, 1));
+    cr_assert(batch->strings[batch->flows[0].peer_process] == "backend");
+}
