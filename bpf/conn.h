@@ -17,6 +17,7 @@
 
 #include "kernel_types.h"
 #include "events.h"
+#include "http_state.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
@@ -33,28 +34,6 @@ enum conn_established {
 	NOT_ESTABLISHED = 0,
 	ESTABLISHED_NEW = 1,
 	ESTABLISHED_REPORTED = 2,
-};
-
-enum http_phase {
-	HTTP_UNKNOWN = 0,  /* nothing recognised yet */
-	HTTP_NOT = 1,	   /* another protocol: final, data is not looked at again */
-	HTTP_REQUEST = 2,  /* a request began, no response yet */
-	HTTP_RESPONSE = 3, /* a response began; the next request may come */
-};
-
-struct http_state {
-	__u64 rx, tx;			/* bytes through the socket */
-	__u64 rx_reported, tx_reported; /* of those: in records */
-	__u32 pending;			/* number of the request to be reported, 0 = none */
-	__u32 number;			/* number of the request in work */
-	__u16 captured;			/* bytes in record.head */
-	__u8 phase;			/* enum http_phase */
-	__u8 request_is_rx;		/* requests are received: this end is the server */
-	__u8 misses_left;		/* chunks that may still make no sense */
-	__u8 request_line_done;		/* seen to its end, or as far as is kept */
-	__u8 is_connect;
-	__u8 status_len;		/* bytes in status_line */
-	char status_line[32];		/* begin of a response, when it came in pieces */
 };
 
 struct conn {
@@ -278,6 +257,7 @@ static __always_inline void conn_adopt(struct conn *conn, const struct sock *sk,
 	conn->retransmits = now.retransmits;
 	conn->established = ESTABLISHED_NEW;
 	conn->established_at = 0;
+	conn->http.misses_left = HTTP_MISSES_MAX; /* it may be in the middle of a message */
 	conn->role = ROLE_CONNECTION;
 	if (conn->record.id.direction == WEIR_INCOMING)
 		stat_add(WEIR_STAT_ACCEPTED, 1);

@@ -15,11 +15,6 @@
 #define DNS_PORT 53
 #define DNS_MAX_PIECES 4 /* of a message in user memory */
 
-enum {
-	NR_RECVMMSG = 299,
-	NR_SENDMMSG = 307,
-};
-
 struct user_mmsghdr {
 	struct user_msghdr header;
 	unsigned int len;
@@ -135,15 +130,16 @@ static __always_inline __u32 copy_pieces(struct dns_scratch *scratch, const stru
 /* Copies the message's bytes from user memory; how many. */
 static __always_inline __u32 dns_copy(struct dns_scratch *scratch, __u32 len)
 {
-	struct user_buffer whole;
+	struct user_bytes whole;
 	struct user_msghdr message;
 	__u32 n;
 
 	if (find_user_message(&message))
 		return copy_pieces(scratch, message.iov, message.iovlen, len);
-	if (!find_user_buffer(len, &whole))
+	find_user_bytes(len, &whole);
+	if (!whole.readable)
 		return 0;
-	n = whole.len < WEIR_DNS_MAX ? whole.len : WEIR_DNS_MAX;
+	n = whole.here < WEIR_DNS_MAX ? whole.here : WEIR_DNS_MAX;
 	return bpf_probe_read_user(scratch->record.data, n, whole.base) ? 0 : n;
 }
 

@@ -81,32 +81,55 @@ struct weir_tcp_record {
 WEIR_ASSERT(sizeof(struct weir_tcp_record) == 120);
 
 enum weir_http_flags {
-	WEIR_HTTP_SERVER = 1,	     /* the request was received here */
+	WEIR_HTTP_SERVER = 1,	     /* the requests were received here */
 	WEIR_HTTP_PATH_TRUNCATED = 2,
-	WEIR_HTTP_CONTINUED = 4,     /* more bytes of a request that was reported before: count 0 */
+	WEIR_HTTP_FOLDED = 4,	     /* counted by flow and status class only: no head, status is 0, 100 .. 500 */
+	WEIR_HTTP_TLS = 8,
 };
 
 /* Method, space and path of a request; the rest of the request is never kept. */
 #define WEIR_HTTP_HEAD_MAX 208
+/* Latencies of one record. */
+#define WEIR_HTTP_LATENCIES_MAX 64
 
-/* One HTTP/1 request and its response. Sent without the unused end of head. */
+/*
+ * HTTP/1 requests that one connection answered alike: same method, path, version and status. A record with
+ * count 0 brings more bytes of requests that were reported before.
+ *
+ * A latency goes from the request's first byte to the response's first byte. Requests without a response
+ * (status 0) have none. Latencies are told as buckets, by the formula of plugin/flow/histogram.h, with
+ * their exact sum and maximum; a record of one request tells only those.
+ *
+ * Sent without `latency` when there is only one request, and then without the unused end of head.
+ */
 struct weir_http_record {
 	__u32 kind;	  /* WEIR_RECORD_HTTP */
 	__u16 status;	  /* 0 = no response seen */
 	__u8 flags;	  /* enum weir_http_flags */
 	__u8 version;	  /* 10 or 11, 0 = unknown */
-	__u64 time;	  /* boot time of the request's first byte, ns */
+	__u64 time;	  /* boot time of the slowest request's first byte, ns */
 	struct weir_conn_id id;
-	__u64 latency;	      /* ns, request's first byte to response's first byte */
-	__u64 request_bytes;  /* bytes of the connection in the request's direction */
+	__u64 request_bytes;  /* bytes of the connection in the requests' direction */
 	__u64 response_bytes;
+	__u64 latency_sum;    /* ns */
+	__u64 latency_max;    /* ns; of the slowest request */
+	__u32 count;
+	__u16 latencies;      /* entries of latency: count, or one that stands for all, or 0 */
 	__u16 head_len;	      /* bytes of head in use; ends before '?' */
+	/* what the socket of the slowest request said when its response began */
+	__u64 total;	      /* ns from that request's first byte to the last byte seen of its response */
+	__u64 age;	      /* ns since the connection was established, 0 = before the start */
+	__u32 retransmits;    /* segments, since the request's first byte */
+	__u32 rtt;	      /* us, smoothed; 0 = no sample */
+	__u32 unread;	      /* bytes received and not read by the program */
+	__u32 unsent;	      /* bytes written and not acknowledged by the peer */
 	__u8 method_len;      /* head starts with the method, then one space, then the path */
-	__u8 reserved[5];
+	__u8 reserved[7];
 	char head[WEIR_HTTP_HEAD_MAX];
+	__u16 latency[WEIR_HTTP_LATENCIES_MAX]; /* buckets */
 };
-WEIR_ASSERT(offsetof(struct weir_http_record, head) == 120);
-WEIR_ASSERT(sizeof(struct weir_http_record) == 120 + WEIR_HTTP_HEAD_MAX);
+WEIR_ASSERT(offsetof(struct weir_http_record, head) == 168);
+WEIR_ASSERT(sizeof(struct weir_http_record) == 168 + WEIR_HTTP_HEAD_MAX + 2 * WEIR_HTTP_LATENCIES_MAX);
 
 enum weir_udp_flags {
 	WEIR_UDP_IDLE = 1,   /* nothing is new for a while: the kernel side may forget it */
@@ -187,19 +210,49 @@ struct weir_chunk_record {
 WEIR_ASSERT(offsetof(struct weir_chunk_record, data) == 112);
 WEIR_ASSERT(sizeof(struct weir_chunk_record) == 112 + WEIR_CHUNK_MAX);
 
+/* Requests of one flow that found the ring full. The client's port is 0 when the kernel folds it. */
+struct weir_fold_key {
+	struct weir_conn_id id;
+	__u16 status; /* of the class: 0, 100 .. 500 */
+	__u8 flags;   /* WEIR_HTTP_SERVER, WEIR_HTTP_TLS */
+	__u8 reserved[5];
+};
+WEIR_ASSERT(sizeof(struct weir_fold_key) == 80);
+
+struct weir_fold {
+	__u64 count;
+	__u64 request_bytes;
+	__u64 response_bytes;
+	__u64 latency_sum; /* ns */
+	__u64 latency_max; /* ns */
+	__u64 number;	   /* key of its latencies */
+};
+WEIR_ASSERT(sizeof(struct weir_fold) == 48);
+
+/* How many of a fold's latencies lie in a bucket. */
+struct weir_fold_latency_key {
+	__u32 number;
+	__u32 bucket;
+};
+WEIR_ASSERT(sizeof(struct weir_fold_latency_key) == 8);
+
 /* Counters of the kernel side, one per-CPU array. Names and help: plugin/base/ledger. */
 enum weir_stat {
 	WEIR_STAT_RING_FULL_TCP = 0,	 /* close records that found the ring full */
-	WEIR_STAT_RING_FULL_HTTP,	 /* request records that found the ring full */
 	WEIR_STAT_RING_FULL_DNS,	 /* DNS messages that found the ring full */
 	WEIR_STAT_UDP_FOLDED,		 /* datagrams of flows that found no room */
 	WEIR_STAT_DNS_UNREADABLE,	 /* DNS messages whose bytes could not be read */
+	WEIR_STAT_RING_FULL_HTTP,	 /* requests that were counted without detail: the ring was full */
 	WEIR_STAT_STORAGE_REFUSED,	 /* sockets the kernel gave no storage for */
-	WEIR_STAT_BUFFER_UNREADABLE,	 /* HTTP sockets whose data could not be read */
+	WEIR_STAT_BUFFER_UNREADABLE,	 /* calls on HTTP sockets whose data could not be read */
 	WEIR_STAT_SEEN_LATE,		 /* connections first seen after they began */
 	WEIR_STAT_CLOSED_UNSEEN,	 /* connections seen only at their end */
 	WEIR_STAT_ACCEPTED,		 /* incoming connections established */
 	WEIR_STAT_SETTLED,		 /* of those: owner known exactly, or gone */
+	WEIR_STAT_HTTP_FOLD_FULL,	 /* of those: not even by flow, as there were too many */
+	WEIR_STAT_HTTP_LOST,		 /* requests given up: the connection's bytes made no sense any more */
+	WEIR_STAT_HTTP_CONTENDED,	 /* calls not looked at: another CPU held the connection for too long */
+	WEIR_STAT_CHUNK_LOST,		 /* pieces of HTTP/2 that found the ring full or were not readable */
 	WEIR_STAT_MAX,
 };
 

@@ -1,86 +1,328 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * When a request that was followed on a socket is reported.
+ * How requests are added up and reported.
  *
- * A request is reported when the next one begins, when the connection ends, or by
- * the interval's walk: only then are its bytes known. Whoever moves `pending` from
- * the request's number to 0 reports it, so it is reported once; the walk copies the
- * record first and throws the copy away when it lost that race.
+ * A sum is reported when a request comes that differs, when it is full, at the end of the
+ * connection, and by the interval's walk. When the ring has no room the walk leaves it where
+ * it is, and whatever cannot wait goes into `folds`: added up by flow and status class, with
+ * its latencies. So detail is lost to a full ring, and never a count.
  */
 #ifndef WEIR_HTTP_H
 #define WEIR_HTTP_H
 
 #include "conn.h"
+#include "http2.h"
+
+/* Tries of a lock before the call is given up; another CPU holds it for less than a microsecond. */
+#define LOCK_TRIES 512
+#define PIPELINE_MAX 1024
+
+/* Written once at load: client ports from here on count as 0 in folds; 0 = none do. */
+extern const volatile __u32 fold_port_from;
+
+/*
+ * Folds are filled in one of two sets, chosen by user space, which empties the other.
+ */
+extern __u32 fold_set;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 8192);
+	__type(key, struct weir_fold_key);
+	__type(value, struct weir_fold);
+} folds_a SEC(".maps") __weak, folds_b SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 131072);
+	__type(key, struct weir_fold_latency_key);
+	__type(value, __u64);
+} fold_latencies_a SEC(".maps") __weak, fold_latencies_b SEC(".maps") __weak;
+
+/* Requests that began before the one in work on their connection was answered. */
+struct pipeline_key {
+	__u64 state; /* address of the connection's http_state */
+	__u64 number;
+};
+
+struct pipelined_request {
+	struct http_request request;
+	char head[WEIR_HTTP_HEAD_MAX];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct pipeline_key);
+	__type(value, struct pipelined_request);
+} pipelined SEC(".maps") __weak;
+
+__weak int weir_http_wait_for_lock(struct http_state *http)
+{
+	if (!http)
+		return 0;
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (!__sync_val_compare_and_swap(&http->lock, 0, 1))
+			return 1;
+	}
+	return 0;
+}
+
+static __always_inline bool http_lock(struct http_state *http)
+{
+	return !__sync_val_compare_and_swap(&http->lock, 0, 1) || weir_http_wait_for_lock(http);
+}
+
+static __always_inline void http_unlock(struct http_state *http)
+{
+	__sync_lock_test_and_set(&http->lock, 0);
+}
+
+/* The bucket of plugin/flow/histogram.h. */
+static __always_inline __u32 latency_bucket(__u64 value)
+{
+	__u32 width = 0, shift;
+	__u64 rest;
+
+	if (value >= 1ULL << 48)
+		value = (1ULL << 48) - 1;
+	rest = value;
+#define STEP(n) if (rest >> (n)) { rest >>= (n); width += (n); }
+	STEP(32) STEP(16) STEP(8) STEP(4) STEP(2) STEP(1)
+#undef STEP
+	width += rest != 0;
+	shift = width > 7 ? width - 7 : 0;
+	return (shift << 6) + (__u32)(value >> shift);
+}
 
 static __always_inline __u32 http_record_size(const struct weir_http_record *record)
 {
 	__u32 head = record->head_len;
 
+	if (record->count > 1)
+		return sizeof(*record);
 	if (head > WEIR_HTTP_HEAD_MAX)
 		head = WEIR_HTTP_HEAD_MAX;
 	return offsetof(struct weir_http_record, head) + head;
 }
 
-static __always_inline void http_emit(struct weir_http_record *record)
+static __always_inline void http_clear(struct weir_http_record *record)
 {
-	__u32 size = http_record_size(record);
+	record->request_bytes = 0;
+	record->response_bytes = 0;
+	record->latency_sum = 0;
+	record->latency_max = 0;
+	record->count = 0;
+	record->latencies = 0;
+}
 
+static __always_inline void fold_latency(bool b, __u64 number, __u32 bucket)
+{
+	struct weir_fold_latency_key key = {.number = (__u32)number, .bucket = bucket};
+	__u64 zero = 0, *count;
+
+	count = b ? bpf_map_lookup_elem(&fold_latencies_b, &key) : bpf_map_lookup_elem(&fold_latencies_a, &key);
+	if (!count) {
+		if (b) {
+			bpf_map_update_elem(&fold_latencies_b, &key, &zero, BPF_NOEXIST);
+			count = bpf_map_lookup_elem(&fold_latencies_b, &key);
+		} else {
+			bpf_map_update_elem(&fold_latencies_a, &key, &zero, BPF_NOEXIST);
+			count = bpf_map_lookup_elem(&fold_latencies_a, &key);
+		}
+	}
+	if (count)
+		__sync_fetch_and_add(count, 1);
+}
+
+extern __u32 next_fold_number;
+
+static __always_inline struct weir_fold *fold_find(bool b, const struct weir_fold_key *key)
+{
+	struct weir_fold fresh = {}, *fold;
+
+	fold = b ? bpf_map_lookup_elem(&folds_b, key) : bpf_map_lookup_elem(&folds_a, key);
+	if (fold)
+		return fold;
+	fresh.number = __sync_fetch_and_add(&next_fold_number, 1);
+	if (b) {
+		bpf_map_update_elem(&folds_b, key, &fresh, BPF_NOEXIST);
+		return bpf_map_lookup_elem(&folds_b, key);
+	}
+	bpf_map_update_elem(&folds_a, key, &fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&folds_a, key);
+}
+
+/* Adds what the ring had no room for to its flow's sum. */
+static __noinline int http_fold(struct weir_http_record *record)
+{
+	struct weir_fold_key key = {};
+	struct weir_fold *fold;
+	bool b = fold_set != 0;
+	__u32 n = record->latencies;
+
+	key.id = record->id;
+	key.status = record->status / 100 * 100;
+	key.flags = record->flags & (WEIR_HTTP_SERVER | WEIR_HTTP_TLS);
+	if (fold_port_from) {
+		if (key.id.direction == WEIR_OUTGOING && key.id.local_port >= fold_port_from)
+			key.id.local_port = 0;
+		if (key.id.direction != WEIR_OUTGOING && key.id.remote_port >= fold_port_from)
+			key.id.remote_port = 0;
+	}
+	stat_add(WEIR_STAT_RING_FULL_HTTP, record->count);
+	fold = fold_find(b, &key);
+	if (!fold) {
+		/* too many flows: one sum for all of them, made by user space */
+		stat_add(WEIR_STAT_HTTP_FOLD_FULL, record->count);
+		__builtin_memset(&key.id, 0, sizeof(key.id));
+		key.id.direction = record->id.direction;
+		key.id.transport = record->id.transport;
+		fold = b ? bpf_map_lookup_elem(&folds_b, &key) : bpf_map_lookup_elem(&folds_a, &key);
+		if (!fold)
+			return 0;
+	}
+	__sync_fetch_and_add(&fold->count, record->count);
+	__sync_fetch_and_add(&fold->request_bytes, record->request_bytes);
+	__sync_fetch_and_add(&fold->response_bytes, record->response_bytes);
+	__sync_fetch_and_add(&fold->latency_sum, record->latency_sum);
+	if (record->latency_max > fold->latency_max)
+		fold->latency_max = record->latency_max;
+	for (__u32 i = 0; i < WEIR_HTTP_LATENCIES_MAX; i++) {
+		if (i >= n)
+			break;
+		fold_latency(b, fold->number, record->latency[i]);
+	}
+	return 0;
+}
+
+/* Reports what was added up, if anything was. */
+__weak int weir_http_flush(struct weir_http_record *record)
+{
+	__u32 size;
+
+	if (!record)
+		return 0;
+	if (!record->count && !record->request_bytes && !record->response_bytes)
+		return 0;
+	size = http_record_size(record);
 	if (bpf_ringbuf_output(&ring, record, size, ring_flags(size)))
-		stat_add(WEIR_STAT_RING_FULL_HTTP, 1);
+		http_fold(record);
+	http_clear(record);
+	return 0;
 }
 
-static __always_inline void http_set_bytes(const struct http_state *http, struct weir_http_record *record,
-					   __u64 rx, __u64 tx)
+/* Reports the request in work, which got no answer. */
+static __always_inline void http_report_unanswered(struct http_state *http, struct weir_http_record *record)
 {
-	record->request_bytes = http->request_is_rx ? rx : tx;
-	record->response_bytes = http->request_is_rx ? tx : rx;
+	weir_http_flush(record);
+	if (http->now.method_len) {
+		record->status = 0;
+		record->version = http->now.version;
+		record->time = http->now.time;
+		record->count = 1;
+		record->request_bytes = http->now.request_bytes;
+		record->response_bytes = http->now.response_bytes;
+		record->total = 0;
+		weir_http_flush(record);
+	}
+	http->waiting = 0;
 }
 
-/* Reports the request in work from the path that drives the socket's state. */
-static __always_inline void http_report(struct conn *conn)
+/* Makes a request that waited in the pipeline the one in work. False when there is none. */
+static __always_inline bool http_next_in_pipeline(struct http_state *http, struct weir_http_record *record)
+{
+	struct pipeline_key key = {.state = (__u64)http};
+	struct pipelined_request *next;
+
+	if (http->first == http->newest)
+		return false;
+	http->first++;
+	key.number = http->first;
+	next = bpf_map_lookup_elem(&pipelined, &key);
+	if (!next)
+		return true;
+	weir_http_flush(record);
+	http->now = next->request;
+	__builtin_memcpy(record->head, next->head, sizeof(record->head));
+	record->head_len = http->now.head_len;
+	record->method_len = http->now.method_len;
+	record->version = http->now.version;
+	record->flags = (record->flags & ~WEIR_HTTP_PATH_TRUNCATED) |
+			(http->now.truncated ? WEIR_HTTP_PATH_TRUNCATED : 0);
+	http->waiting = 1;
+	http->whole = 0;
+	bpf_map_delete_elem(&pipelined, &key);
+	return true;
+}
+
+struct http_finish_context {
+	struct http_state *http;
+	struct weir_http_record *record;
+};
+
+static long http_finish_step(__u32 i, struct http_finish_context *c)
+{
+	if (!http_next_in_pipeline(c->http, c->record))
+		return 1;
+	if (c->http->waiting)
+		http_report_unanswered(c->http, c->record);
+	return 0;
+}
+
+/* Nothing more is expected of what was asked: all of it is reported. The lock is held. */
+__weak int weir_http_finish(struct http_state *http, struct weir_http_record *record)
+{
+	struct http_finish_context context = {.http = http, .record = record};
+
+	if (!http || !record)
+		return 0;
+	if (http->waiting)
+		http_report_unanswered(http, record);
+	else
+		weir_http_flush(record);
+	if (http->first != http->newest)
+		bpf_loop(PIPELINE_MAX, http_finish_step, &context, 0);
+	return 0;
+}
+
+/* The connection ended. What another CPU holds is ended by that one. */
+static __always_inline void http_close(struct conn *conn)
 {
 	struct http_state *http = &conn->http;
-	struct weir_http_record *record = &conn->record;
-	__u64 rx, tx;
 
-	if (http->phase != HTTP_REQUEST && http->phase != HTTP_RESPONSE)
+	http->closing = 1;
+	if (!http_lock(http))
 		return;
-	rx = SETTLE(http->rx_reported, http->rx);
-	tx = SETTLE(http->tx_reported, http->tx);
-	if (!__sync_lock_test_and_set(&http->pending, 0)) {
-		if (!rx && !tx)
-			return;
-		record->flags |= WEIR_HTTP_CONTINUED;
+	if (http->closing) {
+		http->closing = 0;
+		weir_http_finish(http, &conn->record);
+		if (http->phase == HTTP_TWO)
+			http2_end(http, &conn->record.id);
+		http->phase = HTTP_NOT;
 	}
-	http_set_bytes(http, record, rx, tx);
-	http_emit(record);
+	http_unlock(http);
 }
 
-/* Reports from the walk what is new of a request whose response has begun. What finds no
- * room in the ring stays with the socket for the next walk. */
+/* From the walk: reports what is there, if the ring has room. */
 static __always_inline void http_report_from_walk(struct conn *conn)
 {
-	struct http_state *http = &conn->http;
-	struct weir_http_record *copy;
-	__u32 pending = http->pending, number = http->number;
+	struct weir_http_record *record = &conn->record;
+	__u32 size;
 
-	if (http->phase != HTTP_RESPONSE)
+	if (!record->count && !record->request_bytes && !record->response_bytes)
 		return;
-	if (!pending && http->rx == http->rx_reported && http->tx == http->tx_reported)
+	if (!http_lock(&conn->http))
 		return;
-	copy = bpf_ringbuf_reserve(&ring, sizeof(*copy), 0);
-	if (!copy)
-		return;
-	__builtin_memcpy(copy, &conn->record, sizeof(*copy));
-	if (pending ? __sync_val_compare_and_swap(&http->pending, pending, 0) != pending
-		    : http->number != number) {
-		bpf_ringbuf_discard(copy, BPF_RB_NO_WAKEUP);
-		return;
+	if (record->count || record->request_bytes || record->response_bytes) {
+		size = http_record_size(record);
+		if (!bpf_ringbuf_output(&ring, record, size, ring_flags(size)))
+			http_clear(record);
 	}
-	if (!pending)
-		copy->flags |= WEIR_HTTP_CONTINUED;
-	http_set_bytes(http, copy, ADVANCE(http->rx_reported, http->rx), ADVANCE(http->tx_reported, http->tx));
-	bpf_ringbuf_submit(copy, BPF_RB_NO_WAKEUP);
+	http_unlock(&conn->http);
 }
 
 #endif /* WEIR_HTTP_H */

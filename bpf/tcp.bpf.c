@@ -128,8 +128,7 @@ static __always_inline void on_close(const struct sock *sk)
 		conn->role = ROLE_NONE;
 		return;
 	}
-	http_report(conn);
-	conn->http.phase = HTTP_NOT;
+	http_close(conn);
 	conn_settled(conn);
 	conn->role = ROLE_NONE;
 

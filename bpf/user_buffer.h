@@ -4,8 +4,9 @@
  *
  * The tracepoints carry a socket and a length, not the data. But they fire inside the
  * system call, and its number and arguments are still in the task's saved registers.
- * Calls without a user buffer (sendfile, splice) and those made for the task by someone
- * else (io_uring's workers) have none: 0.
+ * Calls without a user buffer (sendfile, splice), those made for the task by someone else
+ * (io_uring), those of 32-bit programs, and sendmmsg and recvmmsg with several messages,
+ * which do not say which of them it is, cannot be read: their bytes can be passed over.
  */
 #ifndef WEIR_USER_BUFFER_H
 #define WEIR_USER_BUFFER_H
@@ -24,50 +25,93 @@ enum {
 	NR_RECVFROM = 45,
 	NR_SENDMSG = 46,
 	NR_RECVMSG = 47,
+	NR_RECVMMSG = 299,
+	NR_SENDMMSG = 307,
 };
 
-struct user_buffer {
-	const void *base;
-	__u32 len; /* bytes that lie together at base */
+/* What is left of a call's bytes. */
+struct user_bytes {
+	const char *base;
+	__u32 here;    /* bytes that lie together at base, at most left */
+	__u32 left;    /* bytes of the whole call */
+	__u32 vectors; /* that come after this one */
+	__u32 readable;
+	const void *next; /* where the next vector is described */
 };
 
-static __always_inline bool first_of_iovec(const void *iov, __u32 len, struct user_buffer *out)
+/* Goes on to the next vector. False when there is none. */
+static __always_inline bool user_bytes_next(struct user_bytes *bytes)
 {
-	struct user_iovec first;
+	struct user_iovec vector;
 
-	if (bpf_probe_read_user(&first, sizeof(first), iov))
+	if (!bytes->vectors || bpf_probe_read_user(&vector, sizeof(vector), bytes->next))
 		return false;
-	out->base = first.base;
-	out->len = first.len < len ? first.len : len;
+	bytes->vectors--;
+	bytes->next = (const char *)bytes->next + sizeof(vector);
+	bytes->base = vector.base;
+	bytes->here = vector.len < bytes->left ? vector.len : bytes->left;
 	return true;
 }
 
-/* The first bytes of the call that current is in, which moved len bytes. */
-static __always_inline bool find_user_buffer(__u32 len, struct user_buffer *out)
+static __always_inline void user_bytes_advance(struct user_bytes *bytes, __u32 n)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	bytes->base += n;
+	bytes->here -= n;
+	bytes->left -= n;
+}
+
+static __always_inline bool user_bytes_of_message(const void *message, struct user_bytes *out)
+{
 	struct user_msghdr msg;
 
-	if (regs->cs != USER_CS_64)
+	if (bpf_probe_read_user(&msg, sizeof(msg), message))
 		return false;
-	switch (regs->orig_ax) {
-	case NR_READ:
-	case NR_WRITE:
-	case NR_SENDTO:
-	case NR_RECVFROM:
-		out->base = (const void *)regs->si;
-		out->len = len;
-		return true;
-	case NR_READV:
-	case NR_WRITEV:
-		return first_of_iovec((const void *)regs->si, len, out);
-	case NR_SENDMSG:
-	case NR_RECVMSG:
-		if (bpf_probe_read_user(&msg, sizeof(msg), (const void *)regs->si))
-			return false;
-		return first_of_iovec(msg.iov, len, out);
+	out->next = msg.iov;
+	out->vectors = msg.iovlen;
+	return user_bytes_next(out);
+}
+
+/* The bytes of the call that current is in, which moved len bytes. Unreadable ones lie
+ * together at no address. */
+static __always_inline void find_user_bytes(__u32 len, struct user_bytes *out)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
+	out->base = (const char *)regs->si;
+	out->here = len;
+	out->left = len;
+	out->vectors = 0;
+	out->next = NULL;
+	out->readable = 1;
+	if (regs->cs == USER_CS_64) {
+		switch (regs->orig_ax) {
+		case NR_READ:
+		case NR_WRITE:
+		case NR_SENDTO:
+		case NR_RECVFROM:
+			return;
+		case NR_READV:
+		case NR_WRITEV:
+			out->next = (const void *)regs->si;
+			out->vectors = regs->dx;
+			if (user_bytes_next(out))
+				return;
+			break;
+		case NR_SENDMMSG:
+		case NR_RECVMMSG:
+			if (regs->dx != 1)
+				break;
+			/* fallthrough */
+		case NR_SENDMSG:
+		case NR_RECVMSG:
+			if (user_bytes_of_message((const void *)regs->si, out))
+				return;
+			break;
+		}
 	}
-	return false;
+	out->here = len;
+	out->vectors = 0;
+	out->readable = 0;
 }
 
 #endif /* WEIR_USER_BUFFER_H */

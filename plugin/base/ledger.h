@@ -17,7 +17,11 @@ namespace weir {
 // and coverage; names are stored, so they are only ever added.
 #define WEIR_LOSSES(X)                                                                           \
     X(ring_full_tcp, "connections whose end found the ring to user space full")                  \
-    X(ring_full_http, "requests whose record found the ring to user space full")                 \
+    X(ring_full_http, "requests without detail because the ring to user space was full")         \
+    X(http_flows_full, "of those: requests added to ~other because of too many flows")           \
+    X(http_lost, "HTTP connections that made no sense any more while a request was open")        \
+    X(http_contended, "calls not looked at because another CPU held their connection")           \
+    X(http2_lost, "pieces of HTTP/2 that found the ring full or could not be read")              \
     X(ring_full_dns, "DNS messages that found the ring to user space full")                      \
     X(udp_flows_full, "datagrams added to ~other because the kernel side's table was full")      \
     X(dns_unreadable, "DNS messages whose bytes could not be read")                              \

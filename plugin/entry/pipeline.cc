@@ -44,6 +44,7 @@ Collector::Settings collector_settings(const config::Config& config) {
 BpfOptions source_options(const config::Config& config) {
     BpfOptions out;
     out.http = config.wants_http();
+    out.ephemeral_port = static_cast<std::uint16_t>(config.ephemeral_port);
     out.udp = config.follows("udp");
     out.dns = config.follows("dns");
     out.udp_flows = static_cast<std::uint32_t>(config.limits.flows);

@@ -59,6 +59,16 @@ std::uint64_t L4Row::*failure_counter(std::uint32_t error) {
     }
 }
 
+// A record of one request tells its latency itself, one of several tells their buckets.
+void add_latencies(const weir_http_record& record, Histogram& into) {
+    if (record.count == 1 && record.latencies == 1 && (record.flags & WEIR_HTTP_FOLDED) == 0) {
+        into.add(record.latency_sum);
+    } else if (record.latencies != 0) {
+        into.add_buckets({record.latency, record.latencies}, record.count, record.latency_sum,
+                         record.latency_max);
+    }
+}
+
 // A bounded map that forgets: entries that were not set again for one to two generations go.
 template <typename Key, typename Value>
 class Recent {
@@ -154,12 +164,14 @@ void FlowTable::on_http(const weir_http_record& record, std::string_view head) {
     now_ = record.time;
     if (is_dropped(record.id)) return;
     const bool is_server = (record.flags & WEIR_HTTP_SERVER) != 0;
-    L7Row& row = find_request(find_flow(record.id), record, head);
+    // without a namespace: what the kernel side had no room for by flow
+    const bool is_rest = (record.flags & WEIR_HTTP_FOLDED) != 0 && record.id.netns == 0;
+    const std::uint32_t flow = is_rest ? other_flow(flow_of(record.id)) : find_flow(record.id);
+    L7Row& row = find_request(flow, record, head);
     row.bytes_read += is_server ? record.request_bytes : record.response_bytes;
     row.bytes_written += is_server ? record.response_bytes : record.request_bytes;
-    if ((record.flags & WEIR_HTTP_CONTINUED) != 0) return;
-    row.count++;
-    if (record.status != 0) row.latency.add(record.latency);
+    row.count += record.count;
+    add_latencies(record, row.latency);
 }
 
 std::unique_ptr<Batch> FlowTable::finish(std::int64_t begin_ns, std::int64_t end_ns) {
@@ -233,6 +245,7 @@ std::uint32_t FlowTable::other_flow(const Flow& like) {
 }
 
 L7Row& FlowTable::find_request(std::uint32_t flow, const weir_http_record& record, std::string_view head) {
+    if ((record.flags & WEIR_HTTP_FOLDED) != 0) return folded_requests(flow, record.status);
     const auto request = protocol::parse_request_head(head, record.method_len);
     const HttpVersion version = record.version == 10   ? HttpVersion::http10
                                 : record.version == 11 ? HttpVersion::http11
@@ -247,10 +260,14 @@ L7Row& FlowTable::find_request(std::uint32_t flow, const weir_http_record& recor
     if (rows_.l7_count() < options_.max_rows || rows_.has_l7(key)) return rows_.l7(key);
     // what is left of it is bounded: one row a direction and status class
     ledger_.add(Loss::paths_folded);
+    return folded_requests(other_flow(rows_.flow_at(flow)), record.status);
+}
+
+L7Row& FlowTable::folded_requests(std::uint32_t flow, std::uint16_t status) {
     L7Key folded;
-    folded.flow = other_flow(rows_.flow_at(flow));
+    folded.flow = flow;
     folded.path = rows_.intern(kOther);
-    folded.status = static_cast<std::uint16_t>(record.status / 100 * 100);
+    folded.status = static_cast<std::uint16_t>(status / 100 * 100);
     return rows_.l7(folded);
 }
 

@@ -65,6 +65,8 @@ private:
     std::uint32_t find_flow(const weir_conn_id& id);
     std::uint32_t other_flow(const Flow& like);
     L7Row& find_request(std::uint32_t flow, const weir_http_record& record, std::string_view head);
+    // Requests of a flow that are told apart by their status class only.
+    L7Row& folded_requests(std::uint32_t flow, std::uint16_t status);
     void name_local_peers(Batch& batch);
 
     FlowOptions options_;

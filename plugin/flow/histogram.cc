@@ -4,8 +4,8 @@
 #include <cmath>
 
 namespace weir {
-void Histogram::add(std::uint64_t value, std::uint64_t n) {
-    const std::uint16_t index = bucket_of(value);
+
+void Histogram::count(std::uint16_t index, std::uint64_t n) {
     auto at = std::lower_bound(buckets_.begin(), buckets_.end(), index,
                                [](const Bucket& b, std::uint16_t i) { return b.index < i; });
     if (at != buckets_.end() && at->index == index) {
@@ -14,8 +14,20 @@ void Histogram::add(std::uint64_t value, std::uint64_t n) {
         buckets_.insert(at, Bucket{index, n});
     }
     count_ += n;
+}
+
+void Histogram::add(std::uint64_t value, std::uint64_t n) {
+    count(bucket_of(value), n);
     sum_ += value * n;
     max_ = std::max(max_, value);
+}
+
+void Histogram::add_buckets(std::span<const std::uint16_t> buckets, std::uint64_t n, std::uint64_t sum,
+                            std::uint64_t max) {
+    const std::uint16_t last = bucket_of(kMaxValue);
+    for (const std::uint16_t index : buckets) count(std::min(index, last), n / buckets.size());
+    sum_ += sum;
+    max_ = std::max(max_, max);
 }
 
 void Histogram::merge(const Histogram& other) {
@@ -52,7 +64,8 @@ Histogram Histogram::from_parts(std::vector<Bucket> buckets, std::uint64_t sum, 
 
 std::uint64_t Histogram::quantile(double q) const {
     if (count_ == 0) return 0;
-    if (buckets_.size() == 1) return sum_ / count_;  // nearer than the bucket's middle, and exact for one sample
+    if (buckets_.size() == 1)
+        return sum_ / count_;  // nearer than the bucket's middle, and exact for one sample
     const double share = std::clamp(q, 0.0, 1.0) * static_cast<double>(count_);
     const std::uint64_t rank = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::ceil(share)));
     std::uint64_t seen = 0;

@@ -42,6 +42,10 @@ public:
     static constexpr std::uint64_t width(std::uint16_t index) { return std::uint64_t{1} << shift_of(index); }
 
     void add(std::uint64_t value, std::uint64_t n = 1);
+    // `n` values that were counted elsewhere by this formula: their buckets, one each or one for all of
+    // them, with their exact sum and maximum.
+    void add_buckets(std::span<const std::uint16_t> buckets, std::uint64_t n, std::uint64_t sum,
+                     std::uint64_t max);
     void merge(const Histogram& other);
     void clear() { *this = Histogram(); }
 
@@ -60,6 +64,7 @@ public:
     bool operator==(const Histogram&) const = default;
 
 private:
+    void count(std::uint16_t index, std::uint64_t n);
     static constexpr unsigned shift_of(std::uint16_t index) {
         return index < (2u << kPrecisionBits) ? 0 : (unsigned{index} >> kPrecisionBits) - 1;
     }

@@ -16,6 +16,7 @@
 
 #include "plugin/base/clock.h"
 #include "plugin/source/cgroup_root.h"
+#include "plugin/source/http_folds.h"
 #include "plugin/source/libbpf_log.h"
 #include "plugin/source/requirements.h"
 #include "plugin/source/udp_flows.h"
@@ -94,6 +95,7 @@ Result<Skeleton> load(const BpfOptions& options, bool calls) {
     skeleton->rodata->ring_wake_bytes = options.ring_bytes / 4;
     bpf_map__set_max_entries(skeleton->maps.ring, options.ring_bytes);
     bpf_map__set_max_entries(skeleton->maps.walk_records, options.walk_records);
+    skeleton->rodata->fold_port_from = options.ephemeral_port;
     skeleton->rodata->follow_http = options.http;
     skeleton->rodata->follow_udp = options.udp;
     skeleton->rodata->follow_dns = options.dns;
@@ -123,9 +125,13 @@ struct StatToLoss {
     weir_stat stat;
     Loss loss;
 };
-constexpr std::array<StatToLoss, 9> kLossStats = {{
+constexpr std::array<StatToLoss, 13> kLossStats = {{
     {WEIR_STAT_RING_FULL_TCP, Loss::ring_full_tcp},
     {WEIR_STAT_RING_FULL_HTTP, Loss::ring_full_http},
+    {WEIR_STAT_HTTP_FOLD_FULL, Loss::http_flows_full},
+    {WEIR_STAT_HTTP_LOST, Loss::http_lost},
+    {WEIR_STAT_HTTP_CONTENDED, Loss::http_contended},
+    {WEIR_STAT_CHUNK_LOST, Loss::http2_lost},
     {WEIR_STAT_RING_FULL_DNS, Loss::ring_full_dns},
     {WEIR_STAT_UDP_FOLDED, Loss::udp_flows_full},
     {WEIR_STAT_DNS_UNREADABLE, Loss::dns_unreadable},
@@ -165,6 +171,7 @@ public:
         if (udp_) walk_udp(sink);
         drain(sink);  // requests that the walk reported
         read_stats();
+        read_folds(sink);
     }
 
     void stop() override {
@@ -222,6 +229,7 @@ private:
         if (capabilities_.udp) {
             if (Status attached = attach_udp(); !attached) return attached;
         }
+        if (Status attached = attach_folds(); !attached) return attached;
         return records_.map(bpf_map__fd(skeleton_->maps.walk_records), options_.walk_records)
             .and_then([this] { return attach_iterators(); })
             .and_then([this] { return adopt_open_sockets(); });
@@ -249,6 +257,15 @@ private:
                                         skeleton_->maps.udp_other);
             })
             .map([this](std::unique_ptr<UdpFlows> udp) { udp_ = std::move(udp); });
+    }
+
+    Status attach_folds() {
+        const auto& maps = skeleton_->maps;
+        const std::array<HttpFolds::Maps, 2> sets = {{
+            {bpf_map__fd(maps.folds_a), bpf_map__fd(maps.fold_latencies_a)},
+            {bpf_map__fd(maps.folds_b), bpf_map__fd(maps.fold_latencies_b)},
+        }};
+        return folds_.attach(sets, &skeleton_->bss->fold_set);
     }
 
     Status attach_iterators() {
@@ -329,6 +346,13 @@ private:
         if (const Status done = udp_->sweep(sink); !done) log_.warning(done.error().message);
     }
 
+    void read_folds(RecordSink& sink) {
+        const std::uint64_t folded = stats_[WEIR_STAT_RING_FULL_HTTP];
+        if (folded == folded_) return;
+        folded_ = folded;
+        if (const Status done = folds_.sweep(sink); !done) log_.warning(done.error().message);
+    }
+
     void read_stats() {
         const int cpus = libbpf_num_possible_cpus();
         if (cpus <= 0) return;
@@ -359,6 +383,8 @@ private:
     std::vector<Link> links_;
     Link walk_link_, held_link_;
     std::unique_ptr<UdpFlows> udp_;
+    HttpFolds folds_;
+    std::uint64_t folded_ = 0;  // requests that went there
     MappedRecords records_;
     RecordSink* sink_ = nullptr;  // during drain()
     std::array<std::uint64_t, WEIR_STAT_MAX> stats_{};

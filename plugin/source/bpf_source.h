@@ -19,6 +19,7 @@ struct BpfOptions {
     bool dns = true;                         // over UDP with `udp`
     std::uint32_t udp_flows = 65536;         // that the kernel side tells apart
     std::uint32_t udp_idle_intervals = 30;   // after which a server's flow is forgotten
+    std::uint16_t ephemeral_port = 10001;    // client ports from here on are one flow where the ring is full
     std::uint32_t ring_bytes = 16u << 20;    // a power of two, at least a page
     std::uint32_t walk_records = 16 * 1024;  // live connections handed over at once
 };

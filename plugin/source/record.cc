@@ -14,6 +14,8 @@ bool dispatch_http(const void* data, std::size_t size, RecordSink& sink) {
     const std::size_t head = record.head_len;
     // the ring rounds sizes up, so more may have come than is in use
     if (head > sizeof(record.head) || kFixed + head > size) return false;
+    if (record.count > 1 && size < sizeof(record)) return false;
+    if (record.latencies > WEIR_HTTP_LATENCIES_MAX) return false;
     sink.on_http(record, {record.head, head});
     return true;
 }

@@ -84,7 +84,9 @@ void RecordingSink::on_tcp(const weir_tcp_record& record) {
 }
 
 void RecordingSink::on_http(const weir_http_record& record, std::string_view head) {
-    write(&record, static_cast<std::uint32_t>(offsetof(weir_http_record, head) + head.size()));
+    const std::size_t size =
+        record.count > 1 ? sizeof(record) : offsetof(weir_http_record, head) + head.size();
+    write(&record, static_cast<std::uint32_t>(size));
     next_.on_http(record, head);
 }
 

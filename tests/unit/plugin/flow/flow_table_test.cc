@@ -115,12 +115,53 @@ Test(flow_table, a_continued_request_adds_bytes_and_is_not_counted_again) {
     FlowTable table(options(), ledger);
     add(table, make_http(server_end(), "GET", "/big", 200, 5));
     auto more = make_http(server_end(), "GET", "/big", 200, 5);
-    more.flags |= WEIR_HTTP_CONTINUED;
+    more.count = more.latencies = 0;
+    more.latency_sum = more.latency_max = 0;
     add(table, more);
     const auto batch = table.finish(1, 2);
     cr_assert_eq(batch->l7[0].count, 1u);
     cr_assert_eq(batch->l7[0].latency.count(), 1u);
     cr_assert_eq(batch->l7[0].bytes_written, 2000u, "a server writes responses");
+}
+
+Test(flow_table, a_record_may_stand_for_many_requests) {
+    Ledger ledger;
+    FlowTable table(options(), ledger);
+    auto many = make_http({}, "GET", "/a", 200, 0);
+    many.count = many.latencies = 3;
+    for (std::size_t i = 0; i < 3; i++) many.latency[i] = Histogram::bucket_of(1000 * (i + 1));
+    many.latency_sum = 6000;
+    many.latency_max = 3000;
+    add(table, many);
+    Histogram expected;
+    for (const std::uint64_t latency : {1000, 2000, 3000}) expected.add(latency);
+    const auto batch = table.finish(1, 2);
+    cr_assert_eq(batch->l7[0].count, 3u);
+    cr_assert(batch->l7[0].latency == expected);
+}
+
+Test(flow_table, requests_that_found_the_ring_full_keep_flow_class_count_and_latency) {
+    Ledger ledger;
+    FlowTable table(options(), ledger);
+    auto folded = make_http({}, "", "", 200, 5000);
+    folded.flags |= WEIR_HTTP_FOLDED;
+    folded.head_len = folded.method_len = 0;
+    folded.count = 1;
+    folded.latency[0] = Histogram::bucket_of(1000);
+    add(table, folded);  // the first of a sum brings what all of them add up to
+    folded.count = 4;
+    folded.latency_sum = folded.latency_max = folded.request_bytes = folded.response_bytes = 0;
+    folded.latency[0] = Histogram::bucket_of(900);
+    add(table, folded);
+    const auto batch = table.finish(1, 2);
+    cr_assert_eq(batch->l7.size(), 1u);
+    const L7Row& row = batch->l7[0];
+    cr_assert_eq(row.count, 5u);
+    cr_assert_eq(row.latency.count(), 5u);
+    cr_assert_eq(row.latency.sum(), 5000u);
+    cr_assert(batch->strings[row.path] == "~other");
+    cr_assert_eq(batch->flows[row.flow].remote_port, 80);
+    cr_assert_eq(ledger.totals()[static_cast<std::size_t>(Loss::record_malformed)], 0u);
 }
 
 Test(flow_table, no_response_has_no_latency) {

@@ -72,7 +72,9 @@ inline weir_http_record make_http(const Ends& ends, std::string_view method, std
     record.flags = ends.direction == WEIR_INCOMING ? WEIR_HTTP_SERVER : 0;
     record.version = 11;
     record.id = make_id(ends);
-    record.latency = latency;
+    record.count = 1;
+    record.latencies = status != 0;
+    record.latency_sum = record.latency_max = latency;
     record.request_bytes = 100;
     record.response_bytes = 1000;
     record.method_len = static_cast<__u8>(method.size());

@@ -111,6 +111,12 @@ Test(record, malformed_records_are_refused) {
     cr_assert_not(dispatch_record(&http, fixed + 5, sink), "head longer than what came");
     http.head_len = 60000;
     cr_assert_not(dispatch_record(&http, sizeof(http), sink), "head longer than its room");
+    http.head_len = 6;
+    http.count = http.latencies = 2;
+    cr_assert(dispatch_record(&http, sizeof(http), sink));
+    cr_assert_not(dispatch_record(&http, fixed + 6, sink), "the latencies of several are missing");
+    http.latencies = WEIR_HTTP_LATENCIES_MAX + 1;
+    cr_assert_not(dispatch_record(&http, sizeof(http), sink));
     auto dns = std::make_unique<weir_dns_record>();
     dns->kind = WEIR_RECORD_DNS;
     dns->len = 10;
