@@ -43,10 +43,16 @@ struct conn {
 	__u32 role;	      /* enum conn_role */
 	__u32 settled;	      /* counted in WEIR_STAT_SETTLED */
 	__u32 walked;	      /* walk that reported it last */
-	__u32 reserved;
-	__u64 established_at; /* boot time, ns */
+	__u32 has_http;	      /* there is an http_conn beside it */
+	__u64 established_at; /* boot time, ns; 0 = before the start */
+	struct weir_conn_id id;
+};
+
+/* Only of connections whose bytes are looked at: most are not, and a connection that lives for one request
+ * pays for its storage. Made when the owner is known, so its id is complete. */
+struct http_conn {
 	struct http_state http;
-	struct weir_http_record record; /* its id serves every layer */
+	struct weir_http_record record;
 };
 
 struct {
@@ -55,6 +61,13 @@ struct {
 	__type(key, int);
 	__type(value, struct conn);
 } conns SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct http_conn);
+} http_conns SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -70,7 +83,7 @@ struct {
 
 struct address_key {
 	__u8 bytes[16];
-};
+} __attribute__((aligned(8)));
 
 /*
  * Addresses that sockets of this host connect from. An incoming connection from one of them
@@ -83,6 +96,13 @@ struct {
 	__type(key, struct address_key);
 	__type(value, __u8);
 } local_addresses SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct address_key);
+} last_local_address SEC(".maps") __weak;
 
 static __always_inline void stat_add(__u32 which, __u64 n)
 {
@@ -105,6 +125,38 @@ static __always_inline struct conn *conn_create(const struct sock *sk)
 	if (!conn)
 		stat_add(WEIR_STAT_STORAGE_REFUSED, 1);
 	return conn;
+}
+
+static __always_inline struct http_conn *http_get(const struct sock *sk)
+{
+	return bpf_sk_storage_get(&http_conns, (void *)sk, NULL, 0);
+}
+
+static __always_inline struct http_conn *http_create(const struct sock *sk, struct conn *conn)
+{
+	struct http_conn *hc = bpf_sk_storage_get(&http_conns, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!hc) {
+		stat_add(WEIR_STAT_STORAGE_REFUSED, 1);
+		return NULL;
+	}
+	if (!conn->has_http) {
+		hc->record.id = conn->id;
+		hc->http.established_at = conn->established_at;
+		/* one from before the start may be in the middle of a message */
+		hc->http.misses_left = conn->established_at ? 0 : HTTP_MISSES_MAX;
+		conn->has_http = 1;
+	}
+	return hc;
+}
+
+/* The socket begins another connection. */
+static __always_inline void http_forget(const struct sock *sk, struct conn *conn)
+{
+	if (!conn->has_http)
+		return;
+	bpf_sk_storage_delete(&http_conns, (void *)sk);
+	conn->has_http = 0;
 }
 
 /* What is followed besides TCP connections. Written once at load. */
@@ -151,16 +203,30 @@ static __always_inline void copy_v6(__u8 *out, const __be32 *addr)
 	words[3] = addr[3];
 }
 
-/* For a connection that is established: both of its addresses are known now. */
+static __always_inline bool same_address(const struct address_key *a, const struct address_key *b)
+{
+	const __u64 *x = (const __u64 *)a->bytes, *y = (const __u64 *)b->bytes;
+
+	return x[0] == y[0] && x[1] == y[1];
+}
+
+/* For a connection that is established: both of its addresses are known now. Most often it is the
+ * address that was found last on this processor. */
 static __always_inline void id_note_peer(struct weir_conn_id *id)
 {
-	bool outgoing = id->direction == WEIR_OUTGOING;
-	struct address_key key;
-	bool known;
+	bool outgoing = id->direction == WEIR_OUTGOING, known;
+	struct address_key key, *last;
+	__u32 zero = 0;
 	__u8 one = 1;
 
 	__builtin_memcpy(&key, outgoing ? id->local : id->remote, sizeof(key));
-	known = bpf_map_lookup_elem(&local_addresses, &key);
+	last = bpf_map_lookup_elem(&last_local_address, &zero);
+	known = last && same_address(last, &key);
+	if (!known && bpf_map_lookup_elem(&local_addresses, &key)) {
+		known = true;
+		if (last)
+			*last = key;
+	}
 	id->peer_is_local = known && !outgoing;
 	if (outgoing && !known)
 		bpf_map_update_elem(&local_addresses, &key, &one, BPF_ANY);
@@ -184,10 +250,19 @@ static __always_inline void id_set_endpoints(struct weir_conn_id *id, const stru
 
 static __always_inline void conn_settled(struct conn *conn)
 {
-	if (conn->record.id.direction == WEIR_INCOMING && conn->role == ROLE_CONNECTION && !conn->settled) {
+	if (conn->id.direction == WEIR_INCOMING && conn->role == ROLE_CONNECTION && !conn->settled) {
 		conn->settled = 1;
 		stat_add(WEIR_STAT_SETTLED, 1);
 	}
+}
+
+/* Both are 16 bytes; the kernel pads names with zeros. Plain loads cost less than a helper's call. */
+static __always_inline void copy_name(char *to, const char *from)
+{
+	const __u64 *words = (const __u64 *)from;
+
+	((__u64 *)to)[0] = words[0];
+	((__u64 *)to)[1] = words[1];
 }
 
 /* Only where the task is known to use the socket: never in a softirq. */
@@ -195,15 +270,15 @@ static __always_inline void id_set_owner(struct weir_conn_id *id, struct task_st
 {
 	id->pid = task->tgid;
 	id->cgroup = task->cgroups->dfl_cgrp->kn->id;
-	bpf_probe_read_kernel_str(id->process, sizeof(id->process), task->group_leader->comm);
+	copy_name(id->process, task->group_leader->comm);
 	id->owner = WEIR_OWNER_EXACT;
 }
 
 static __always_inline void conn_set_owner_current(struct conn *conn)
 {
-	if (conn->record.id.owner == WEIR_OWNER_EXACT)
+	if (conn->id.owner == WEIR_OWNER_EXACT)
 		return;
-	id_set_owner(&conn->record.id, bpf_get_current_task_btf());
+	id_set_owner(&conn->id, bpf_get_current_task_btf());
 	conn_settled(conn);
 }
 
@@ -249,17 +324,16 @@ static __always_inline void conn_adopt(struct conn *conn, const struct sock *sk,
 	struct tcp_counters now;
 
 	tcp_read_counters(sk, tp, &now);
-	id_set_endpoints(&conn->record.id, sk);
-	conn->record.id.direction = tcp_direction(sk, tp);
-	id_note_peer(&conn->record.id);
+	id_set_endpoints(&conn->id, sk);
+	conn->id.direction = tcp_direction(sk, tp);
+	id_note_peer(&conn->id);
 	conn->sent = now.sent;
 	conn->received = now.received;
 	conn->retransmits = now.retransmits;
 	conn->established = ESTABLISHED_NEW;
 	conn->established_at = 0;
-	conn->http.misses_left = HTTP_MISSES_MAX; /* it may be in the middle of a message */
 	conn->role = ROLE_CONNECTION;
-	if (conn->record.id.direction == WEIR_INCOMING)
+	if (conn->id.direction == WEIR_INCOMING)
 		stat_add(WEIR_STAT_ACCEPTED, 1);
 }
 

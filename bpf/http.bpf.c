@@ -116,9 +116,9 @@ static __always_inline bool on_common_bytes(const struct sock *sk, struct pump *
 	return p->call->of_request ? on_repeated_request(sk, p) : on_plain_response(sk, p);
 }
 
-static __always_inline void http_on_call(const struct sock *sk, struct conn *conn, __u32 len, bool rx)
+static __always_inline void http_on_call(const struct sock *sk, struct http_conn *hc, __u32 len, bool rx)
 {
-	struct http_state *http = &conn->http;
+	struct http_state *http = &hc->http;
 	__u32 which = rx;
 	struct pump p;
 
@@ -131,37 +131,45 @@ static __always_inline void http_on_call(const struct sock *sk, struct conn *con
 	}
 	p.call = &p.scratch->call;
 	p.http = http;
-	p.record = &conn->record;
+	p.record = &hc->record;
 	p.call->time = bpf_ktime_get_boot_ns();
 	p.call->rx = rx;
 	p.call->lost = 0;
 	find_user_bytes(len, &p.call->bytes);
 	if (!on_common_bytes(sk, &p)) {
-		if (http->phase == HTTP_UNKNOWN)
-			http->established_at = conn->established_at;
 		take_evidence(sk, &p.call->evidence);
 		http_on_other_bytes(&p);
 	}
 	http_unlock(http);
 	if (http->closing)
-		http_close(conn);
+		http_close(hc);
+}
+
+/* The first call on a socket. */
+static __always_inline struct http_conn *http_begin(const struct sock *sk)
+{
+	struct conn *conn = conn_get(sk);
+
+	if (!conn)
+		conn = adopt_late(sk);
+	if (!conn || conn->role != ROLE_CONNECTION)
+		return NULL;
+	conn_set_owner_current(conn);
+	return http_create(sk, conn);
 }
 
 /* len bytes went through the socket in a call of current. */
 static __always_inline void on_data(const struct sock *sk, int len, bool rx)
 {
-	struct conn *conn;
+	struct http_conn *hc;
 
 	if (len <= 0 || !is_inet(sk))
 		return;
-	conn = conn_get(sk);
-	if (!conn)
-		conn = adopt_late(sk);
-	if (!conn || conn->role != ROLE_CONNECTION)
-		return;
-	conn_set_owner_current(conn);
-	if (conn->http.phase != HTTP_NOT && conn->http.phase != HTTP_TLS)
-		http_on_call(sk, conn, len, rx);
+	hc = http_get(sk);
+	if (!hc)
+		hc = http_begin(sk);
+	if (hc && hc->http.phase != HTTP_NOT && hc->http.phase != HTTP_TLS)
+		http_on_call(sk, hc, len, rx);
 }
 
 static __always_inline void on_call(const struct sock *sk, int ret, bool rx)

@@ -290,39 +290,45 @@ __weak int weir_http_finish(struct http_state *http, struct weir_http_record *re
 }
 
 /* The connection ended. What another CPU holds is ended by that one. */
-static __always_inline void http_close(struct conn *conn)
+static __always_inline void http_close(struct http_conn *hc)
 {
-	struct http_state *http = &conn->http;
+	struct http_state *http;
 
+	if (!hc)
+		return;
+	http = &hc->http;
 	http->closing = 1;
 	if (!http_lock(http))
 		return;
 	if (http->closing) {
 		http->closing = 0;
-		weir_http_finish(http, &conn->record);
+		weir_http_finish(http, &hc->record);
 		if (http->phase == HTTP_TWO)
-			http2_end(http, &conn->record.id);
+			http2_end(http, &hc->record.id);
 		http->phase = HTTP_NOT;
 	}
 	http_unlock(http);
 }
 
 /* From the walk: reports what is there, if the ring has room. */
-static __always_inline void http_report_from_walk(struct conn *conn)
+static __always_inline void http_report_from_walk(struct http_conn *hc)
 {
-	struct weir_http_record *record = &conn->record;
+	struct weir_http_record *record;
 	__u32 size;
 
+	if (!hc)
+		return;
+	record = &hc->record;
 	if (!record->count && !record->request_bytes && !record->response_bytes)
 		return;
-	if (!http_lock(&conn->http))
+	if (!http_lock(&hc->http))
 		return;
 	if (record->count || record->request_bytes || record->response_bytes) {
 		size = http_record_size(record);
 		if (!bpf_ringbuf_output(&ring, record, size, ring_flags(size)))
 			http_clear(record);
 	}
-	http_unlock(&conn->http);
+	http_unlock(&hc->http);
 }
 
 #endif /* WEIR_HTTP_H */

@@ -49,14 +49,14 @@ static __always_inline void record_rtt(struct weir_tcp_record *record, const str
 	record->rtt_var = tp->mdev_us >> 2;
 }
 
-static __always_inline void connection_begins(struct conn *conn)
+static __always_inline void connection_begins(const struct sock *sk, struct conn *conn)
 {
 	conn->sent = 0;
 	conn->received = 0;
 	conn->retransmits = 0;
 	conn->established = NOT_ESTABLISHED;
 	conn->settled = 0;
-	__builtin_memset(&conn->http, 0, sizeof(conn->http));
+	http_forget(sk, conn);
 	conn->role = ROLE_CONNECTION;
 }
 
@@ -66,10 +66,10 @@ static __always_inline void on_connect(const struct sock *sk)
 
 	if (!conn)
 		return;
-	connection_begins(conn);
-	conn->record.id.direction = WEIR_OUTGOING;
-	conn->record.id.owner = WEIR_OWNER_NONE;
-	id_set_endpoints(&conn->record.id, sk);
+	connection_begins(sk, conn);
+	conn->id.direction = WEIR_OUTGOING;
+	conn->id.owner = WEIR_OWNER_NONE;
+	id_set_endpoints(&conn->id, sk);
 	conn_set_owner_current(conn);
 }
 
@@ -80,9 +80,9 @@ static __always_inline void on_listen(const struct sock *sk)
 	if (!conn)
 		return;
 	conn->role = ROLE_LISTENER;
-	conn->record.id.direction = WEIR_INCOMING;
-	conn->record.id.owner = WEIR_OWNER_NONE;
-	id_set_endpoints(&conn->record.id, sk);
+	conn->id.direction = WEIR_INCOMING;
+	conn->id.owner = WEIR_OWNER_NONE;
+	id_set_endpoints(&conn->id, sk);
 	conn_set_owner_current(conn);
 }
 
@@ -97,15 +97,15 @@ static __always_inline void on_established(const struct sock *sk)
 			return;
 		conn->role = ROLE_LISTENER;
 	}
-	id_set_endpoints(&conn->record.id, sk);
+	id_set_endpoints(&conn->id, sk);
 	if (conn->role != ROLE_CONNECTION) {
-		connection_begins(conn);
-		conn->record.id.direction = WEIR_INCOMING;
-		if (conn->record.id.owner == WEIR_OWNER_EXACT)
-			conn->record.id.owner = WEIR_OWNER_LISTENER;
+		connection_begins(sk, conn);
+		conn->id.direction = WEIR_INCOMING;
+		if (conn->id.owner == WEIR_OWNER_EXACT)
+			conn->id.owner = WEIR_OWNER_LISTENER;
 		stat_add(WEIR_STAT_ACCEPTED, 1);
 	}
-	id_note_peer(&conn->record.id);
+	id_note_peer(&conn->id);
 	conn->established_at = bpf_ktime_get_boot_ns();
 	conn->established = ESTABLISHED_NEW;
 }
@@ -128,14 +128,15 @@ static __always_inline void on_close(const struct sock *sk)
 		conn->role = ROLE_NONE;
 		return;
 	}
-	http_close(conn);
+	if (conn->has_http)
+		http_close(http_get(sk));
 	conn_settled(conn);
 	conn->role = ROLE_NONE;
 
 	__builtin_memset(&record, 0, sizeof(record));
 	record.kind = WEIR_RECORD_TCP;
 	record.time = bpf_ktime_get_boot_ns();
-	record.id = conn->record.id;
+	record.id = conn->id;
 	tcp_read_counters(sk, tp, &now);
 	record.bytes_sent = SETTLE(conn->sent, now.sent);
 	record.bytes_received = SETTLE(conn->received, now.received);
@@ -199,12 +200,13 @@ static __always_inline void walk_connection(const struct sock *sk, struct conn *
 
 	if (conn->role != ROLE_CONNECTION || conn->established == NOT_ESTABLISHED || conn->walked == walk_number)
 		return;
-	if (conn->record.id.owner != WEIR_OWNER_EXACT && conn->established_at > walk_unowned_since)
+	if (conn->id.owner != WEIR_OWNER_EXACT && conn->established_at > walk_unowned_since)
 		return;
 	tp = bpf_skc_to_tcp_sock((void *)sk);
 	if (!tp)
 		return;
-	http_report_from_walk(conn);
+	if (conn->has_http)
+		http_report_from_walk(http_get(sk));
 	tcp_read_counters(sk, tp, &now);
 	is_new = conn->established == ESTABLISHED_NEW;
 	if (!is_new && now.sent <= conn->sent && now.received <= conn->received &&
@@ -217,7 +219,7 @@ static __always_inline void walk_connection(const struct sock *sk, struct conn *
 	}
 	record->kind = WEIR_RECORD_TCP;
 	record->time = bpf_ktime_get_boot_ns();
-	record->id = conn->record.id;
+	record->id = conn->id;
 	is_new = is_new && __sync_val_compare_and_swap(&conn->established, ESTABLISHED_NEW,
 						       ESTABLISHED_REPORTED) == ESTABLISHED_NEW;
 	record->flags = is_new ? WEIR_TCP_ESTABLISHED : 0;
@@ -250,14 +252,14 @@ static __always_inline void visit_held_socket(struct task_struct *task, const st
 	if (conn->role == ROLE_NONE) {
 		if (state == TCP_LISTEN) {
 			conn->role = ROLE_LISTENER;
-			conn->record.id.direction = WEIR_INCOMING;
-			id_set_endpoints(&conn->record.id, sk);
+			conn->id.direction = WEIR_INCOMING;
+			id_set_endpoints(&conn->id, sk);
 		} else {
 			conn_adopt(conn, sk, tp);
 		}
 	}
-	if (conn->record.id.owner != WEIR_OWNER_EXACT) {
-		id_set_owner(&conn->record.id, task);
+	if (conn->id.owner != WEIR_OWNER_EXACT) {
+		id_set_owner(&conn->id, task);
 		conn_settled(conn);
 	}
 }

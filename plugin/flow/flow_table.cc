@@ -22,6 +22,14 @@ Address address_of(const __u8 (&bytes)[16]) {
     return out;
 }
 
+Transport transport_of(const weir_conn_id& id) {
+    return id.transport == IPPROTO_UDP ? Transport::udp : Transport::tcp;
+}
+
+Direction direction_of(const weir_conn_id& id) {
+    return id.direction == WEIR_OUTGOING ? Direction::outgoing : Direction::incoming;
+}
+
 // Where a server of this host listens. On loopback addresses the same port may be another server
 // in each network namespace.
 struct ServerKey {
@@ -97,6 +105,9 @@ private:
 struct FlowTable::Memory {
     Recent<Address, bool> local_addresses;
     Recent<ServerKey, std::string> servers;  // to their process
+    // Of this interval: the flow of connections that are alike but for what folds away. A busy server's
+    // connections find their flow here, without naming anybody again.
+    tsl::robin_map<weir_conn_id, std::uint32_t, BytesHash<weir_conn_id>, BytesEqual<weir_conn_id>> known;
 };
 
 FlowTable::FlowTable(FlowOptions options, Ledger& ledger, Identity* identity)
@@ -135,7 +146,7 @@ void FlowTable::on_udp(const weir_udp_record& record) {
     now_ = record.time;
     const bool is_folded = (record.flags & WEIR_UDP_FOLDED) != 0;
     if (!is_folded && is_dropped(record.id)) return;
-    L4Row& row = rows_.l4(is_folded ? other_flow(flow_of(record.id)) : find_flow(record.id));
+    L4Row& row = rows_.l4(is_folded ? other_flow(record.id) : find_flow(record.id));
     row.bytes_written += record.bytes_sent;
     row.bytes_read += record.bytes_received;
 }
@@ -166,7 +177,7 @@ void FlowTable::on_http(const weir_http_record& record, std::string_view head) {
     const bool is_server = (record.flags & WEIR_HTTP_SERVER) != 0;
     // without a namespace: what the kernel side had no room for by flow
     const bool is_rest = (record.flags & WEIR_HTTP_FOLDED) != 0 && record.id.netns == 0;
-    const std::uint32_t flow = is_rest ? other_flow(flow_of(record.id)) : find_flow(record.id);
+    const std::uint32_t flow = is_rest ? other_flow(record.id) : find_flow(record.id);
     L7Row& row = find_request(flow, record, head);
     row.bytes_read += is_server ? record.request_bytes : record.response_bytes;
     row.bytes_written += is_server ? record.response_bytes : record.request_bytes;
@@ -175,6 +186,7 @@ void FlowTable::on_http(const weir_http_record& record, std::string_view head) {
 }
 
 std::unique_ptr<Batch> FlowTable::finish(std::int64_t begin_ns, std::int64_t end_ns) {
+    memory_->known.clear();
     std::unique_ptr<Batch> batch = rows_.take();
     batch->begin_ns = begin_ns;
     batch->end_ns = end_ns;
@@ -191,7 +203,8 @@ bool FlowTable::is_dropped(const weir_conn_id& id) const {
            (remote.type() == AddressType::loopback || address_of(id.local).type() == AddressType::loopback);
 }
 
-Flow FlowTable::flow_of(const weir_conn_id& id) {
+// `id` as find_flow() has folded it.
+Flow FlowTable::flow_of(const weir_conn_id& id, const std::optional<Translation>& translation) {
     Flow flow;
     flow.local = address_of(id.local);
     flow.remote = address_of(id.remote);
@@ -199,47 +212,66 @@ Flow FlowTable::flow_of(const weir_conn_id& id) {
     flow.pid = id.pid;
     flow.local_port = id.local_port;
     flow.remote_port = id.remote_port;
-    flow.transport = id.transport == IPPROTO_UDP ? Transport::udp : Transport::tcp;
-    flow.direction = id.direction == WEIR_OUTGOING ? Direction::outgoing : Direction::incoming;
+    flow.transport = transport_of(id);
+    flow.direction = direction_of(id);
     flow.is_v6 = !flow.remote.is_v4();
     flow.peer_is_local = id.peer_is_local != 0;
     flow.process = intern({id.process, strnlen(id.process, sizeof(id.process))});
-    if (identity_ != nullptr) identify(flow, id);
-    std::uint16_t& client_port = flow.is_client() ? flow.local_port : flow.remote_port;
-    if (options_.ephemeral_port != 0 && client_port >= options_.ephemeral_port) client_port = 0;
-    return flow;
-}
-
-void FlowTable::identify(Flow& flow, const weir_conn_id& id) {
+    if (identity_ == nullptr) return flow;
     flow.container = intern(identity_->container(id.cgroup, id.pid, now_));
-    if (!flow.is_client()) {
-        // a client of this host, behind an address that may not look like one of this host's
-        const auto client = flow.peer_is_local ? std::nullopt : identity_->client_behind(id);
-        flow.peer_is_local |= client && memory_->local_addresses.find(*client) != nullptr;
-        return;
-    }
-    flow.domain = intern(identity_->domain(flow.netns, flow.remote, now_));
-    if (const auto real = identity_->translation(id, now_)) {
-        flow.nat = real->address;
-        flow.nat_port = real->port;
+    if (flow.is_client()) flow.domain = intern(identity_->domain(flow.netns, flow.remote, now_));
+    if (translation) {
+        flow.nat = translation->address;
+        flow.nat_port = translation->port;
         memory_->local_addresses.set(flow.local, true);
     }
+    return flow;
 }
 
 StringId FlowTable::intern(std::string_view text) { return rows_.intern(to_utf8(text, scratch_)); }
 
-std::uint32_t FlowTable::find_flow(const weir_conn_id& id) {
-    const Flow flow = flow_of(id);
-    if (rows_.flow_count() < options_.max_rows || rows_.has_flow(flow)) return rows_.flow(flow);
-    ledger_.add(Loss::flow_table_full);
-    return other_flow(flow);
+void FlowTable::fold_client_port(std::uint16_t& port) const {
+    if (options_.ephemeral_port != 0 && port >= options_.ephemeral_port) port = 0;
 }
 
-std::uint32_t FlowTable::other_flow(const Flow& like) {
+std::uint32_t FlowTable::find_flow(const weir_conn_id& id) {
+    weir_conn_id key = id;
+    const bool is_client = id.direction == WEIR_OUTGOING;
+    fold_client_port(is_client ? key.local_port : key.remote_port);
+    const auto translation =
+        is_client && identity_ != nullptr ? identity_->translation(id, now_) : std::nullopt;
+    if (!is_client) key.peer_is_local = is_client_local(id);
+    // connections to one service may be sent to different ends behind it
+    if (translation) return find_flow(flow_of(key, translation));
+    if (const auto at = memory_->known.find(key); at != memory_->known.end()) return at->second;
+    const std::uint32_t flow = find_flow(flow_of(key, translation));
+    if (memory_->known.size() < options_.max_rows) memory_->known.emplace(key, flow);
+    return flow;
+}
+
+std::uint32_t FlowTable::find_flow(const Flow& flow) {
+    if (rows_.flow_count() < options_.max_rows || rows_.has_flow(flow)) return rows_.flow(flow);
+    ledger_.add(Loss::flow_table_full);
+    return other_flow(flow.transport, flow.direction);
+}
+
+// The client of an incoming connection: also one of this host behind an address that does not look like one
+// of this host's.
+bool FlowTable::is_client_local(const weir_conn_id& id) {
+    if (id.peer_is_local != 0 || identity_ == nullptr) return id.peer_is_local != 0;
+    const auto client = identity_->client_behind(id);
+    return client && memory_->local_addresses.find(*client) != nullptr;
+}
+
+std::uint32_t FlowTable::other_flow(const weir_conn_id& like) {
+    return other_flow(transport_of(like), direction_of(like));
+}
+
+std::uint32_t FlowTable::other_flow(Transport transport, Direction direction) {
     Flow other;
     other.local = other.remote = Address::v4(0, 0, 0, 0);
-    other.transport = like.transport;
-    other.direction = like.direction;
+    other.transport = transport;
+    other.direction = direction;
     other.process = rows_.intern(kOther);
     return rows_.flow(other);
 }
@@ -260,7 +292,8 @@ L7Row& FlowTable::find_request(std::uint32_t flow, const weir_http_record& recor
     if (rows_.l7_count() < options_.max_rows || rows_.has_l7(key)) return rows_.l7(key);
     // what is left of it is bounded: one row a direction and status class
     ledger_.add(Loss::paths_folded);
-    return folded_requests(other_flow(rows_.flow_at(flow)), record.status);
+    return folded_requests(other_flow(rows_.flow_at(flow).transport, rows_.flow_at(flow).direction),
+                           record.status);
 }
 
 L7Row& FlowTable::folded_requests(std::uint32_t flow, std::uint16_t status) {

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -59,11 +60,14 @@ private:
     void on_answer(const weir_conn_id& id, const protocol::DnsMessage& answer, std::uint64_t time) override;
 
     bool is_dropped(const weir_conn_id& id) const;
-    Flow flow_of(const weir_conn_id& id);
-    void identify(Flow& flow, const weir_conn_id& id);
+    void fold_client_port(std::uint16_t& port) const;
+    bool is_client_local(const weir_conn_id& id);
+    Flow flow_of(const weir_conn_id& id, const std::optional<Translation>& translation);
     StringId intern(std::string_view text);
     std::uint32_t find_flow(const weir_conn_id& id);
-    std::uint32_t other_flow(const Flow& like);
+    std::uint32_t find_flow(const Flow& flow);
+    std::uint32_t other_flow(const weir_conn_id& like);
+    std::uint32_t other_flow(Transport transport, Direction direction);
     L7Row& find_request(std::uint32_t flow, const weir_http_record& record, std::string_view head);
     // Requests of a flow that are told apart by their status class only.
     L7Row& folded_requests(std::uint32_t flow, std::uint16_t status);
