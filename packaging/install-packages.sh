@@ -3,11 +3,13 @@
 # Asks nothing, does nothing when all are there, and starts no service.
 set -eu
 
-build="bpftool ca-certificates clang cmake g++ libbpf-dev libbrotli-dev libcpp-httplib-dev libexpected-dev
-  libelf-dev liblmdb-dev libmnl-dev libnetfilter-conntrack-dev libnghttp2-dev libssl-dev libtomlplusplus-dev
-  libxxhash-dev linux-libc-dev ninja-build nlohmann-json3-dev pkg-config robin-map-dev zlib1g-dev"
-test="chromium curl dnsmasq-base iproute2 libcriterion-dev nftables nginx-light procps python3 python3-jsonschema
-  python3-yaml wrk"
+build="bpftool ca-certificates clang cmake g++ libbpf-dev libbrotli-dev libcpp-httplib-dev libelf-dev
+  libexpected-dev liblmdb-dev libmnl-dev libnetfilter-conntrack-dev libnghttp2-dev libprotozero-dev
+  libssl-dev libtomlplusplus-dev libxxhash-dev linux-libc-dev ninja-build nlohmann-json3-dev pkg-config
+  robin-map-dev zlib1g-dev"
+test="chromium curl dnsmasq-base influxdb iproute2 libcriterion-dev libprotobuf-dev nftables nginx-light
+  procps protobuf-compiler python3 python3-jsonschema python3-protobuf python3-yaml valgrind
+  victoria-metrics wrk"
 
 case "${1:-build}" in
   build) wanted=$build ;;

@@ -38,6 +38,9 @@ namespace weir {
     X(record_malformed, "records from the kernel side that made no sense")                       \
     X(batches_merged, "intervals merged into the next because a reader was behind")              \
     X(points_refused, "points that the host did not take in time")                               \
+    X(points_unwritable, "points whose tags are longer than any receiver takes")                 \
+    X(spool_full, "points that the host did not take and the spool had no room for")             \
+    X(host_call_slow, "callbacks of the host that took longer than a second")                    \
     X(store_failed, "intervals that could not be written to the store")                          \
     X(store_unreadable, "stored rows that could not be read back")
 

@@ -33,6 +33,13 @@ public:
         return std::move(errors_);
     }
 
+    // On top of what the configuration is already.
+    std::vector<std::string> run_part(const toml::table& root) {
+        if (const toml::table* table = find_instance(root)) read_section("", *table);
+        if (errors_.empty()) check_together();
+        return std::move(errors_);
+    }
+
 private:
     void set_default(const Key& key) {
         const auto parsed = toml::parse("v = " + std::string(key.default_toml));
@@ -255,17 +262,54 @@ bool Config::wants_http() const {
     return std::find(l7net_enabled.begin(), l7net_enabled.end(), "httpflow") != l7net_enabled.end();
 }
 
+namespace {
+
+Result<toml::table> parse_toml(std::string_view text) {
+    toml::parse_result parsed = toml::parse(text);
+    if (parsed) return std::move(parsed).table();
+    const auto& error = parsed.error();
+    return fail(ErrorCode::bad_config, "line " + std::to_string(error.source().begin.line) +
+                                           ": not TOML: " + std::string(error.description()));
+}
+
+}  // namespace
+
 Result<Config> parse(std::string_view text, Environment environment) {
-    const toml::parse_result parsed = toml::parse(text);
-    if (!parsed) {
-        const auto& error = parsed.error();
-        return fail(ErrorCode::bad_config, "line " + std::to_string(error.source().begin.line) +
-                                               ": not TOML: " + std::string(error.description()));
-    }
+    const auto table = parse_toml(text);
+    if (!table) return tl::unexpected(table.error());
     Config config;
-    const auto errors = Parser(config, environment).run(parsed.table());
+    const auto errors = Parser(config, environment).run(*table);
     if (!errors.empty()) return fail(ErrorCode::bad_config, joined(errors));
     return config;
+}
+
+Result<Config> parse_part(std::string_view text, const Config& base) {
+    const auto table = parse_toml(text);
+    if (!table) return tl::unexpected(table.error());
+    Config config = base;
+    const auto errors = Parser(config, nullptr).run_part(*table);
+    if (!errors.empty()) return fail(ErrorCode::bad_config, joined(errors));
+    return config;
+}
+
+std::string needing_restart(const Config& before, const Config& after) {
+    std::string out;
+    for (const Key& key : keys()) {
+        if (key.can_change_while_running() || is_equal(key, before, after)) continue;
+        out += (out.empty() ? "" : ", ") + key.path();
+    }
+    return out;
+}
+
+const std::string& reloadable_json() {
+    static const std::string text = [] {
+        nlohmann::json out = nlohmann::json::array();
+        for (const Key& key : keys()) {
+            if (key.can_change_while_running()) out.push_back(key.path());
+        }
+        return out.dump();
+    }();
+    return text;
 }
 
 const std::string& sample_toml() {

@@ -29,6 +29,7 @@ struct Config {
         std::int64_t flows = 0;          // rows of an interval, per layer
         std::int64_t ring_bytes = 0;     // between kernel and collector, a power of two
         std::int64_t query_time_ns = 0;  // for one request to the API
+        std::int64_t spool_bytes = 0;    // of points that the host does not take
         bool operator==(const Limits&) const = default;
     } limits;
 
@@ -61,8 +62,17 @@ using Environment = const char* (*)(const char* name);
 // line: "line N: key: what is wrong", or "environment: NAME: ..." for an override.
 Result<Config> parse(std::string_view toml, Environment environment);
 
+// A part of a configuration on top of another: keys that it does not name stay as they are. The environment
+// is not read.
+Result<Config> parse_part(std::string_view toml, const Config& base);
+
+// The keys that differ and cannot change while an instance runs, with commas between; empty when there are
+// none.
+std::string needing_restart(const Config& before, const Config& after);
+
 // Static texts, made from the table of keys once.
 const std::string& sample_toml();
 const std::string& schema_json();
+const std::string& reloadable_json();  // names of the keys that can change while an instance runs
 
 }  // namespace weir::config

@@ -41,7 +41,8 @@ const Key kKeys[] = {
      "Tag `host` of every point. Empty: the machine's host name."},
     {"", "service", Kind::text, "\"ebpf\"", 0, 0, {}, &Config::service, "Tag `service` of every point."},
     {"", "protocols", Kind::list, "[\"tcp\", \"udp\", \"dns\"]", 0, 0, kProtocols, &Config::protocols,
-     "What is followed besides application protocols: connections, UDP flows, DNS queries with their answers\n"
+     "What is followed besides application protocols: connections, UDP flows, DNS queries with their "
+     "answers\n"
      "(and, by them, the domains of addresses)."},
     {"", "l7net_enabled", Kind::list, "[\"httpflow\"]", 0, 0, kL7, &Config::l7net_enabled,
      "Application protocols that are followed (L7). [] leaves only L4, which costs nothing per request."},
@@ -95,6 +96,17 @@ const Key kKeys[] = {
      {},
      &Config::Limits::ring_bytes,
      "Buffer between the kernel and the collector. Rounded up to a power of two."},
+    {"limits",
+     "spool",
+     Kind::size,
+     "\"64MiB\"",
+     4 * kMiB,
+     1024 * kGiB,
+     {},
+     &Config::Limits::spool_bytes,
+     "Points that the host does not take wait on disk, in store.path/spool, up to this size, and are handed "
+     "over\n"
+     "when it takes points again. What comes beyond it is counted as lost."},
     {"limits",
      "query_time",
      Kind::duration,
@@ -284,8 +296,9 @@ Status check(const Key& key, const Value& value) {
     return {};
 }
 
-template <typename Class, typename T>
-T& member(Config& config, T Class::*pointer) {
+// `AnyConfig` is Config, or const Config.
+template <typename AnyConfig, typename Class, typename T>
+auto& member(AnyConfig& config, T Class::*pointer) {
     if constexpr (std::is_same_v<Class, Config>) {
         return config.*pointer;
     } else if constexpr (std::is_same_v<Class, Config::Limits>) {
@@ -307,6 +320,15 @@ std::string Key::environment() const {
     std::string out = "WEIR_" + path();
     for (char& c : out) c = c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     return out;
+}
+
+bool Key::can_change_while_running() const {
+    constexpr std::string_view kChanging[] = {"interval", "loopback", "ipv6_disabled", "tags"};
+    return std::find(std::begin(kChanging), std::end(kChanging), path()) != std::end(kChanging);
+}
+
+bool is_equal(const Key& key, const Config& a, const Config& b) {
+    return std::visit([&](auto pointer) { return member(a, pointer) == member(b, pointer); }, key.target);
 }
 
 std::span<const Key> keys() { return kKeys; }

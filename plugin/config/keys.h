@@ -47,6 +47,7 @@ struct Key {
 
     std::string path() const;         // "store.path"
     std::string environment() const;  // "WEIR_STORE_PATH"
+    bool can_change_while_running() const;
 };
 
 std::span<const Key> keys();
@@ -59,6 +60,8 @@ std::string_view to_string(Kind kind);
 // Reads a value from text, as the environment has it and as strings in the file have it. The error is
 // what is wrong, without the key's name.
 Result<Value> parse_value(const Key& key, std::string_view text);
+
+bool is_equal(const Key& key, const Config& a, const Config& b);
 
 // Checks range and choices, then writes it into the configuration.
 Status assign(const Key& key, const Value& value, Config& config);

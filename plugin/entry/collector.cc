@@ -54,8 +54,8 @@ void Collector::run() {
     for (std::int64_t end = next_end(begin_ns_); collect_until(end); end = next_end(begin_ns_)) {
         // a clock that was set forward, or a machine that slept, passed more than one end
         const std::int64_t late = clock_.wall_ns() - end;
-        finish_interval(end +
-                        std::max<std::int64_t>(0, late / settings_.interval_ns) * settings_.interval_ns, false);
+        finish_interval(end + std::max<std::int64_t>(0, late / settings_.interval_ns) * settings_.interval_ns,
+                        false);
         take_change();
     }
     finish_interval(clock_.wall_ns(), true);

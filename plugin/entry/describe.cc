@@ -47,7 +47,7 @@ std::string make_description() {
         {"catalog", "network"},
         {"minimal_kernel", {{"l4", "5.12"}, {"l7", "6.3"}}},
         {"capabilities", {"CAP_BPF", "CAP_PERFMON"}},
-        {"points_formats", {"lineproto"}},
+        {"points_formats", {"lineproto", "protobuf"}},
         {"measurements",
          {measurement("netflow", kNetflow, "a flow of TCP connections in one interval"),
           measurement("httpflow", kHttpflow,

@@ -1,7 +1,5 @@
 #include "plugin/entry/emitter.h"
 
-#include <algorithm>
-
 #include "plugin/base/thread.h"
 
 namespace weir::entry {
@@ -11,28 +9,17 @@ namespace {
 constexpr std::uint64_t kMaxPoints = 1000;
 constexpr std::size_t kMaxBytes = 1 << 20;
 
-constexpr std::chrono::milliseconds kFirstPause{20};
-constexpr std::chrono::milliseconds kLongestPause{1000};
-
 }  // namespace
 
-Emitter::Emitter(const Host& host, Outlet& outlet, TagMap tags, Ledger& ledger)
-    : host_(host), log_(host.logger()), outlet_(outlet), ledger_(ledger), tags_(std::move(tags)) {}
-
-Emitter::~Emitter() { stop(std::chrono::steady_clock::now()); }
+Emitter::Emitter(PointFormat format, Outlet& outlet, Delivery& delivery, TagMap tags, Ledger& ledger)
+    : format_(format), outlet_(outlet), delivery_(delivery), ledger_(ledger), tags_(std::move(tags)) {}
 
 void Emitter::start() {
     thread_ = start_thread("weir-emit", [this] { run(); });
 }
 
-bool Emitter::stop(Deadline deadline) {
-    {
-        const std::lock_guard lock(mutex_);
-        give_up_ = deadline;
-    }
-    changed_.notify_all();
+void Emitter::join() {
     if (thread_.joinable()) thread_.join();
-    return refused_ == 0;
 }
 
 void Emitter::set_tags(TagMap tags) {
@@ -50,19 +37,17 @@ void Emitter::run() {
 }
 
 void Emitter::refresh_encoder() {
-    const std::uint64_t version = host_.global_tags_version();
-    TagMap own;
+    std::vector<Tag> host_tags = delivery_.global_tags();
+    std::vector<Tag> tags;
     {
         const std::lock_guard lock(mutex_);
-        if (!tags_changed_ && encoder_ && version == tags_version_) return;
+        if (!tags_changed_ && host_tags == host_tags_) return;
         tags_changed_ = false;
-        own = tags_;
+        for (const auto& [key, value] : tags_) tags.push_back({key, value});
     }
-    tags_version_ = version;
-    std::vector<Tag> tags;
-    for (const auto& [key, value] : own) tags.push_back({key, value});
-    for (Tag& tag : host_.global_tags()) tags.push_back(std::move(tag));
-    encoder_ = make_encoder(PointFormat::line_protocol, tags);
+    tags.insert(tags.end(), host_tags.begin(), host_tags.end());
+    host_tags_ = std::move(host_tags);
+    encoder_ = make_encoder(format_, tags);
 }
 
 void Emitter::emit(const Batch& batch) {
@@ -81,44 +66,9 @@ void Emitter::emit_rows(const Batch& batch, const std::vector<Row>& rows) {
 }
 
 void Emitter::flush() {
-    const std::uint64_t count = encoder_->point_count();
-    if (count == 0) return;
-    bool taken = false;
-    bool told = false;
-    for (auto pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
-        const weir_emit_result answer = host_.emit(encoder_->bytes(), count);
-        taken = answer == WEIR_EMIT_OK;
-        if (taken) break;
-        busy_++;
-        if (pause == kLongestPause && !told) {
-            told = true;
-            host_.report_status(WEIR_E_TIMEOUT, "the host has not taken points for more than a second");
-        }
-        if (answer == WEIR_EMIT_CLOSED && is_stopping()) break;
-        if (!wait_to_retry(pause)) break;
-    }
-    if (told && taken) host_.report_status(WEIR_OK, "the host takes points again");
-    if (taken) {
-        points_ += count;
-    } else {
-        refused_ += count;
-        ledger_.add(Loss::points_refused, count);
-    }
+    if (encoder_->refused() != 0) ledger_.add(Loss::points_unwritable, encoder_->refused());
+    if (encoder_->point_count() != 0) delivery_.put(encoder_->bytes(), encoder_->point_count());
     encoder_->clear();
-}
-
-bool Emitter::is_stopping() {
-    const std::lock_guard lock(mutex_);
-    return give_up_ != Deadline::max();
-}
-
-// False when there is no time left.
-bool Emitter::wait_to_retry(std::chrono::milliseconds pause) {
-    std::unique_lock lock(mutex_);
-    const auto until = std::chrono::steady_clock::now() + pause;
-    const auto over = [&] { return give_up_ <= std::chrono::steady_clock::now(); };
-    changed_.wait_until(lock, std::min(until, give_up_), over);
-    return !over();
 }
 
 }  // namespace weir::entry

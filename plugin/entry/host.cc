@@ -37,10 +37,12 @@ Result<Host> Host::copy(const weir_host_v1* table) {
     return host;
 }
 
-Logger Host::logger() const {
-    return Logger([table = table_](LogLevel level, std::string_view text) {
-        table.log(table.ctx, static_cast<std::int32_t>(level), text.data(), text.size());
-    });
+std::optional<PointFormat> Host::points_format() const {
+    switch (table_.points_format) {
+        case WEIR_FORMAT_LINE_PROTOCOL: return PointFormat::line_protocol;
+        case WEIR_FORMAT_PROTOBUF: return PointFormat::protobuf;
+        default: return std::nullopt;
+    }
 }
 
 weir_emit_result Host::emit(std::string_view bytes, std::uint64_t point_count) const {

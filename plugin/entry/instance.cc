@@ -9,14 +9,12 @@ namespace {
 
 constexpr std::chrono::seconds kDestroyTimeout{2};
 
-// What can be taken over while running; everything else must be as it was.
-bool only_differs_where_allowed(const config::Config& before, config::Config after) {
-    after.interval_ns = before.interval_ns;
-    after.tags = before.tags;
-    after.loopback = before.loopback;
-    after.ipv6_disabled = before.ipv6_disabled;
-    after.ephemeral_port = before.ephemeral_port;
-    return after == before;
+constexpr std::int64_t kHurryNs = 1'000'000'000;  // to stop in, after request_stop()
+
+const char* environment(const char* name) { return getenv(name); }
+
+std::chrono::steady_clock::time_point in(std::int64_t nanoseconds) {
+    return std::chrono::steady_clock::now() + std::chrono::nanoseconds(nanoseconds);
 }
 
 }  // namespace
@@ -50,7 +48,7 @@ Status Instance::start() {
     if (!control) return remember(Control::refused());
     if (Status wrong = expect({State::created}); !wrong) return remember(std::move(wrong));
     if (stop_requested_) return remember(fail(ErrorCode::cancelled, "asked to stop before it started"));
-    auto pipeline = Pipeline::start(host_, config_);
+    auto pipeline = Pipeline::start(host_, config_, stop_requested_);
     if (!pipeline) return remember(tl::unexpected(pipeline.error()));
     {
         const std::lock_guard lock(mutex_);
@@ -63,21 +61,35 @@ Status Instance::start() {
 Status Instance::reconfigure(std::string_view toml) {
     const Control control(in_control_);
     if (!control) return remember(Control::refused());
-    if (Status wrong = expect({State::created, State::running, State::paused}); !wrong)
-        return remember(std::move(wrong));
-    auto config = config::parse(toml, [](const char* name) -> const char* { return getenv(name); });
-    if (!config) return remember(tl::unexpected(config.error()));
+    return remember(take_over(config::parse(toml, environment)));
+}
+
+Status Instance::change(std::string_view toml) {
+    const Control control(in_control_);
+    if (!control) return remember(Control::refused());
+    return remember(take_over(config::parse_part(toml, config_)));
+}
+
+Status Instance::take_over(Result<config::Config> config) {
+    if (Status wrong = expect({State::created, State::running, State::paused}); !wrong) return wrong;
+    if (!config) return tl::unexpected(config.error());
     if (pipeline_) {
-        if (!only_differs_where_allowed(config_, *config)) {
-            return remember(
-                fail(ErrorCode::unsupported,
-                     "only interval, tags, loopback, ipv6_disabled and ephemeral_port can change while "
-                     "running; stop and create a new instance for the rest"));
+        if (const std::string keys = config::needing_restart(config_, *config); !keys.empty()) {
+            return fail(ErrorCode::unsupported,
+                        "these cannot change while running: " + keys + "; stop and create a new instance");
         }
         pipeline_->change(*config);
     }
     config_ = std::move(*config);
-    return remember({});
+    return {};
+}
+
+Status Instance::drain(std::int64_t timeout_ns) {
+    const Control control(in_control_);
+    if (!control) return remember(Control::refused());
+    if (Status wrong = expect({State::running}); !wrong) return remember(std::move(wrong));
+    if (stop_requested_) return remember(fail(ErrorCode::cancelled, "asked to stop"));
+    return remember(pipeline_->drain(in(timeout_ns)));
 }
 
 Status Instance::pause() {
@@ -98,22 +110,28 @@ Status Instance::resume() {
     return remember({});
 }
 
-void Instance::request_stop() { stop_requested_ = true; }
+void Instance::request_stop() {
+    stop_requested_ = true;
+    if (const auto running = pipeline()) running->interrupt();
+}
 
 Status Instance::stop(std::int64_t timeout_ns) {
     const Control control(in_control_);
     if (!control) return remember(Control::refused());
     state_ = State::stopped;
-    std::shared_ptr<Pipeline> pipeline;
-    {
-        const std::lock_guard lock(mutex_);
-        pipeline = std::move(pipeline_);
-        pipeline_.reset();
-    }
-    if (!pipeline) return remember({});
-    const auto timeout = std::chrono::nanoseconds(
-        stop_requested_ ? std::min<std::int64_t>(timeout_ns, 1'000'000'000) : timeout_ns);
-    return remember(pipeline->stop(std::chrono::steady_clock::now() + timeout));
+    const auto running = pipeline();
+    if (!running) return remember({});
+    // still there for an interrupt() meanwhile
+    Status stopped = running->stop(in(stop_requested_ ? std::min(timeout_ns, kHurryNs) : timeout_ns));
+    const std::lock_guard lock(mutex_);
+    pipeline_.reset();
+    if (!stopped) last_error_ = stopped.error().message;
+    return stopped;
+}
+
+std::shared_ptr<Pipeline> Instance::pipeline() const {
+    const std::lock_guard lock(mutex_);
+    return pipeline_;
 }
 
 std::string Instance::last_error() const {
@@ -122,17 +140,26 @@ std::string Instance::last_error() const {
 }
 
 std::string Instance::http_url() const {
-    const std::lock_guard lock(mutex_);
-    return pipeline_ ? pipeline_->http_url() : "";
+    const auto running = pipeline();
+    return running ? running->http_url() : "";
 }
 
 std::string Instance::metrics() const {
-    std::shared_ptr<Pipeline> pipeline;
-    {
-        const std::lock_guard lock(mutex_);
-        pipeline = pipeline_;
+    const auto running = pipeline();
+    return running ? running->metrics() : "";
+}
+
+weir_pending_v1 Instance::pending() const {
+    weir_pending_v1 out{};
+    out.struct_size = sizeof(out);
+    if (const auto running = pipeline()) {
+        const Delivery::Pending waiting = running->pending();
+        out.batches = waiting.batches;
+        out.points = waiting.points;
+        out.bytes = waiting.bytes;
+        out.lost_points = running->lost_points();
     }
-    return pipeline ? pipeline->metrics() : "";
+    return out;
 }
 
 Status Instance::expect(std::initializer_list<State> allowed) const {

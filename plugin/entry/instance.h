@@ -31,6 +31,8 @@ public:
 
     Status start();
     Status reconfigure(std::string_view toml);
+    Status change(std::string_view toml);   // weir.reload/1
+    Status drain(std::int64_t timeout_ns);  // weir.drain/1
     Status pause();
     Status resume();
     void request_stop();  // [any-thread]
@@ -40,11 +42,14 @@ public:
     std::string last_error() const;
     std::string http_url() const;
     std::string metrics() const;
+    weir_pending_v1 pending() const;
 
 private:
     enum class State : std::uint8_t { created, running, paused, stopped };
     class Control;
 
+    std::shared_ptr<Pipeline> pipeline() const;
+    Status take_over(Result<config::Config> config);
     Status expect(std::initializer_list<State> allowed) const;
     Status remember(Status status);
 

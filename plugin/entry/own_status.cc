@@ -28,8 +28,9 @@ OwnStatus::OwnStatus(std::string host, std::int64_t interval_ns, const Capabilit
       started_ns_(clock.wall_ns()),
       interval_ns_(interval_ns) {}
 
-void OwnStatus::set_running(const Collector* collector, const Emitter* emitter) {
-    emitter_ = emitter;
+void OwnStatus::set_running(const Collector* collector, const Delivery* delivery, const Reporter* reporter) {
+    delivery_ = delivery;
+    reporter_ = reporter;
     collector_ = collector;
 }
 
@@ -69,11 +70,23 @@ std::vector<http::Metric> OwnStatus::metrics() const {
         add("weir_sweep_seconds", "time of the last walk over live connections", gauge,
             static_cast<double>(collector->last_sweep_ns()) * 1e-9);
     }
-    if (const Emitter* emitter = emitter_) {
+    if (const Delivery* delivery = delivery_) {
+        const Delivery::Pending pending = delivery->pending();
         add("weir_points_total", "points that the host took", counter,
-            static_cast<double>(emitter->points()));
+            static_cast<double>(delivery->delivered_points()));
+        add("weir_points_lost_total", "points that the host did not take and the spool had no room for",
+            counter, static_cast<double>(delivery->lost_points()));
+        add("weir_points_pending", "points that wait for the host", gauge,
+            static_cast<double>(pending.points));
+        add("weir_pending_bytes", "bytes of these points", gauge, static_cast<double>(pending.bytes));
         add("weir_host_busy_total", "times that the host did not take points at once", counter,
-            static_cast<double>(emitter->busy_answers()));
+            static_cast<double>(delivery->busy_answers()));
+    }
+    if (const Reporter* reporter = reporter_) {
+        add("weir_host_slow_calls_total", "callbacks of the host that took longer than a second", counter,
+            static_cast<double>(reporter->slow_calls()));
+        add("weir_host_call_seconds", "how long the host has been in its present callback", gauge,
+            reporter->call_seconds());
     }
     return out;
 }

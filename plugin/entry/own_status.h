@@ -10,7 +10,8 @@
 #include "plugin/base/clock.h"
 #include "plugin/base/ledger.h"
 #include "plugin/entry/collector.h"
-#include "plugin/entry/emitter.h"
+#include "plugin/entry/delivery.h"
+#include "plugin/entry/reporter.h"
 #include "plugin/source/source.h"
 
 namespace weir::entry {
@@ -20,8 +21,8 @@ public:
     OwnStatus(std::string host, std::int64_t interval_ns, const Capabilities& source, const Clock& clock,
               const Ledger& ledger);
 
-    // Until then it is not healthy. Both must outlive the server.
-    void set_running(const Collector* collector, const Emitter* emitter);
+    // Until then it is not healthy. All must outlive the server.
+    void set_running(const Collector* collector, const Delivery* delivery, const Reporter* reporter);
     void set_interval(std::int64_t interval_ns) { interval_ns_ = interval_ns; }
 
     http::Health health() const override;
@@ -37,7 +38,8 @@ private:
     const std::int64_t started_ns_;
     std::atomic<std::int64_t> interval_ns_;
     std::atomic<const Collector*> collector_{nullptr};
-    std::atomic<const Emitter*> emitter_{nullptr};
+    std::atomic<const Delivery*> delivery_{nullptr};
+    std::atomic<const Reporter*> reporter_{nullptr};
 };
 
 }  // namespace weir::entry

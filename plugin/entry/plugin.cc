@@ -112,8 +112,8 @@ weir_code create(const weir_host_v1* table, const weir_borrowed* config, weir_in
         }
         auto host = weir::entry::Host::copy(table);
         if (!host) return refuse(host.error());
-        if (host->points_format() != WEIR_FORMAT_LINE_PROTOCOL) {
-            return refuse({weir::ErrorCode::unsupported, "this build gives points as line protocol only"});
+        if (!host->points_format()) {
+            return refuse({weir::ErrorCode::unsupported, "points_format is none that describe() lists"});
         }
         auto parsed = weir::config::parse(view(*config), environment);
         if (!parsed) return refuse(parsed.error());
@@ -146,10 +146,14 @@ weir_code request_stop(weir_instance* instance) noexcept {
     });
 }
 
-weir_code stop(weir_instance* instance, std::uint64_t timeout_ns) noexcept {
+// A time-out in ns that can be added to a clock.
+std::int64_t bounded(std::uint64_t timeout_ns) {
     constexpr std::uint64_t kForever = std::uint64_t{365} * 24 * 3600 * 1'000'000'000;
-    const auto timeout = static_cast<std::int64_t>(std::min(timeout_ns, kForever));
-    return on(instance, [&](Instance& i) { return to_code(i.stop(timeout)); });
+    return static_cast<std::int64_t>(std::min(timeout_ns, kForever));
+}
+
+weir_code stop(weir_instance* instance, std::uint64_t timeout_ns) noexcept {
+    return on(instance, [&](Instance& i) { return to_code(i.stop(bounded(timeout_ns))); });
 }
 
 void destroy(weir_instance* instance) noexcept {
@@ -184,14 +188,43 @@ weir_code metrics(weir_instance* instance, char* buffer, std::uint64_t capacity,
     return give(instance, buffer, capacity, length, [](Instance& i) { return i.metrics(); });
 }
 
+weir_code reload_keys(weir_static* out) noexcept {
+    return guarded([&] { return give_static(weir::config::reloadable_json(), out); });
+}
+
+weir_code reload_change(weir_instance* instance, const weir_borrowed* config) noexcept {
+    if (!is_text(config)) return WEIR_E_INVALID_ARGUMENT;
+    return on(instance, [&](Instance& i) { return to_code(i.change(view(*config))); });
+}
+
+weir_code drain(weir_instance* instance, std::uint64_t timeout_ns) noexcept {
+    return on(instance, [&](Instance& i) { return to_code(i.drain(bounded(timeout_ns))); });
+}
+
+weir_code pending(weir_instance* instance, weir_pending_v1* out) noexcept {
+    constexpr std::uint32_t kHead = offsetof(weir_pending_v1, batches);
+    if (out == nullptr || out->struct_size < kHead) return WEIR_E_INVALID_ARGUMENT;
+    return on(instance, [&](Instance& i) {
+        const weir_pending_v1 pending = i.pending();
+        const std::uint32_t size = std::min<std::uint32_t>(out->struct_size, sizeof(pending));
+        std::memcpy(reinterpret_cast<char*>(out) + kHead, reinterpret_cast<const char*>(&pending) + kHead,
+                    size - kHead);
+        return WEIR_OK;
+    });
+}
+
 const weir_ext_http_address kHttpAddress = {sizeof(weir_ext_http_address), 0, http_address};
 const weir_ext_metrics kMetrics = {sizeof(weir_ext_metrics), 0, metrics};
+const weir_ext_reload kReload = {sizeof(weir_ext_reload), 0, reload_keys, reload_change};
+const weir_ext_drain kDrain = {sizeof(weir_ext_drain), 0, drain, pending};
 
 const void* get_extension(weir_instance*, const char* id, std::uint64_t size) noexcept {
     if (id == nullptr) return nullptr;
     const std::string_view wanted(id, static_cast<std::size_t>(size));
     if (wanted == WEIR_EXT_HTTP_ADDRESS) return &kHttpAddress;
     if (wanted == WEIR_EXT_METRICS) return &kMetrics;
+    if (wanted == WEIR_EXT_RELOAD) return &kReload;
+    if (wanted == WEIR_EXT_DRAIN) return &kDrain;
     return nullptr;
 }
 
