@@ -91,7 +91,7 @@ inline constexpr std::array<AttributeInfo, kAttributeCount> kAttributes = {{
     {Section::path, 0xffffffff, true},
     {Section::route, 0xffffffff, true},
     {Section::status, 0xffff},
-    {Section::http_traits, 0x1ff},
+    {Section::http_traits, 0x7ffff},
 }};
 constexpr const AttributeInfo& info(Attribute attribute) {
     return kAttributes[static_cast<std::size_t>(attribute)];
@@ -125,11 +125,14 @@ inline void set_traits(Flow& flow, std::uint64_t traits) {
     flow.peer_is_local = (traits >> 17 & 1) != 0;
 }
 inline std::uint64_t http_traits_of(const L7Row& row) {
-    return static_cast<std::uint64_t>(row.version) | std::uint64_t{row.truncated} << 8;
+    const auto grpc = static_cast<std::uint64_t>(row.grpc_status - L7Row::kNoGrpcStatus);
+    return static_cast<std::uint64_t>(row.version) | std::uint64_t{row.truncated} << 8 | grpc << 9;
 }
 inline void set_http_traits(L7Row& row, std::uint64_t traits) {
     row.version = static_cast<HttpVersion>(traits & 0xff);
     row.truncated = (traits >> 8 & 1) != 0;
+    row.grpc_status =
+        static_cast<std::int16_t>(L7Row::kNoGrpcStatus + static_cast<std::int16_t>(traits >> 9 & 0x3ff));
 }
 
 // Value of an attribute that is not an address; texts are ids of the batch.

@@ -77,8 +77,9 @@ struct FieldInfo {
     X(method, string, kHttpflow, "", "request method")                                                   \
     X(path, string, kHttpflow, "", "request path without its query string")                              \
     X(route, string, kHttpflow, "", "added: path with its ids folded")                                   \
-    X(http_version, string, kHttpflow, "", "1.0 or 1.1")                                                 \
+    X(http_version, string, kHttpflow, "", "1.0, 1.1 or 2")                                              \
     X(status_code, integer, kHttpflow, "", "response status, 0 when there was no response")              \
+    X(grpc_status, integer, kHttpflow, "", "added: status of a gRPC call, absent for other requests")    \
     X(rcode, integer, kDnsflow, "", "response code, 0 without error, -1 without an answer in time")      \
     X(count, integer, kMessages, "count", "requests or queries")                                         \
     X(latency, integer, kMessages, "ns", "request's first byte to response's first byte, mean")          \

@@ -11,7 +11,8 @@ namespace {
 bool is_dimension(Field field, query::Layer layer) {
     const FieldInfo& about = info(field);
     const std::uint8_t measurement = layer == query::Layer::l4 ? kNetflow : kHttpflow;
-    const bool is_measure = about.type == ValueType::integer && field != Field::status_code;
+    const bool is_status = field == Field::status_code || field == Field::grpc_status;
+    const bool is_measure = about.type == ValueType::integer && !is_status;
     return (about.measurements & measurement) != 0 && !is_measure;
 }
 

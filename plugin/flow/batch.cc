@@ -17,6 +17,7 @@ std::string_view to_string(HttpVersion version) {
     switch (version) {
         case HttpVersion::http10: return "1.0";
         case HttpVersion::http11: return "1.1";
+        case HttpVersion::http2: return "2";
         case HttpVersion::unknown: break;
     }
     return "unknown";

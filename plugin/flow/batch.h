@@ -93,17 +93,20 @@ struct L4Row {
     Histogram rtt_var;  // us
 };
 
-enum class HttpVersion : std::uint8_t { unknown = 0, http10 = 10, http11 = 11 };
+enum class HttpVersion : std::uint8_t { unknown = 0, http10 = 10, http11 = 11, http2 = 20 };
 std::string_view to_string(HttpVersion version);
 
 struct L7Row {
+    static constexpr std::int16_t kNoGrpcStatus = -1;
+
     std::uint32_t flow = 0;  // index into Batch::flows
     StringId method = 0;
     StringId path = 0;         // without query string
     StringId route = 0;        // path with its ids folded
     std::uint16_t status = 0;  // 0 = no response
     HttpVersion version = HttpVersion::unknown;
-    bool truncated = false;  // path is only its beginning
+    bool truncated = false;                    // path is only its beginning
+    std::int16_t grpc_status = kNoGrpcStatus;  // 0 to 999, from the trailers of a gRPC call
     std::uint64_t count = 0;
     std::uint64_t bytes_written = 0;  // by the local end
     std::uint64_t bytes_read = 0;

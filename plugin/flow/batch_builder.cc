@@ -102,6 +102,7 @@ L7Row& BatchBuilder::l7(const L7Key& key) {
         row.status = key.status;
         row.version = key.version;
         row.truncated = key.truncated;
+        row.grpc_status = key.grpc_status;
         protocol::fold_route(text(key.path), index_->route);
         row.route = intern(index_->route);
     }
@@ -155,7 +156,7 @@ void BatchBuilder::add(const Batch& from) {
     }
     for (const L7Row& row : from.l7) {
         L7Row& into = l7({flows[row.flow], intern(from.strings[row.method]), intern(from.strings[row.path]),
-                          row.status, row.version, row.truncated});
+                          row.status, row.version, row.truncated, row.grpc_status});
         add_bytes(into, row);
         into.count += row.count;
         into.latency.merge(row.latency);

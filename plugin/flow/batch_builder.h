@@ -20,6 +20,8 @@ struct L7Key {
     std::uint16_t status = 0;
     HttpVersion version = HttpVersion::unknown;
     bool truncated = false;
+    std::int16_t grpc_status = L7Row::kNoGrpcStatus;
+    std::uint16_t reserved = 0;  // a key is hashed by its bytes
 };
 
 class BatchBuilder {

@@ -67,13 +67,19 @@ std::uint64_t L4Row::*failure_counter(std::uint32_t error) {
     }
 }
 
-// A record of one request tells its latency itself, one of several tells their buckets.
-void add_latencies(const weir_http_record& record, Histogram& into) {
-    if (record.count == 1 && record.latencies == 1 && (record.flags & WEIR_HTTP_FOLDED) == 0) {
-        into.add(record.latency_sum);
-    } else if (record.latencies != 0) {
-        into.add_buckets({record.latency, record.latencies}, record.count, record.latency_sum,
-                         record.latency_max);
+void add_latencies(const Request& request, Histogram& into) {
+    if (request.has_latency) {
+        into.add(request.latency_sum);
+    } else if (!request.latencies.empty()) {
+        into.add_buckets(request.latencies, request.count, request.latency_sum, request.latency_max);
+    }
+}
+
+HttpVersion http1_version(std::uint8_t version) {
+    switch (version) {
+        case 10: return HttpVersion::http10;
+        case 11: return HttpVersion::http11;
+        default: return HttpVersion::unknown;
     }
 }
 
@@ -111,7 +117,11 @@ struct FlowTable::Memory {
 };
 
 FlowTable::FlowTable(FlowOptions options, Ledger& ledger, Identity* identity)
-    : ledger_(ledger), identity_(identity), dns_(*this, ledger), memory_(std::make_unique<Memory>()) {
+    : ledger_(ledger),
+      identity_(identity),
+      dns_(*this, ledger),
+      memory_(std::make_unique<Memory>()),
+      http2_(*this, ledger) {
     set_options(std::move(options));
 }
 
@@ -173,19 +183,57 @@ void FlowTable::on_answer(const weir_conn_id& id, const protocol::DnsMessage& an
 
 void FlowTable::on_http(const weir_http_record& record, std::string_view head) {
     now_ = record.time;
-    if (is_dropped(record.id)) return;
-    const bool is_server = (record.flags & WEIR_HTTP_SERVER) != 0;
+    if (!http2_.hold(record)) add_http(record, head);
+}
+
+void FlowTable::on_chunk(const weir_chunk_record& record, std::span<const std::uint8_t> data) {
+    now_ = record.time;
+    if (!is_dropped(record.id)) http2_.on_chunk(record, data);
+}
+
+void FlowTable::add_http(const weir_http_record& record, std::string_view head) {
+    Request request;
+    request.is_folded = (record.flags & WEIR_HTTP_FOLDED) != 0;
+    if (const auto parsed = protocol::parse_request_head(head, record.method_len)) {
+        request.method = parsed->method;
+        request.path = parsed->path;
+    } else if (!request.is_folded) {
+        ledger_.add(Loss::record_malformed);
+    }
+    request.truncated = (record.flags & WEIR_HTTP_PATH_TRUNCATED) != 0;
+    request.version = http1_version(record.version);
+    request.status = record.status;
+    request.is_server = (record.flags & WEIR_HTTP_SERVER) != 0;
+    // a record of one request tells its latency itself, one of several tells their buckets
+    request.has_latency = record.count == 1 && record.latencies == 1 && !request.is_folded;
+    if (!request.has_latency) request.latencies = {record.latency, record.latencies};
+    request.latency_sum = record.latency_sum;
+    request.latency_max = record.latency_max;
+    request.count = record.count;
+    request.request_bytes = record.request_bytes;
+    request.response_bytes = record.response_bytes;
+    on_request(record.id, request);
+}
+
+void FlowTable::on_request(const weir_conn_id& id, const Request& request) {
+    if (is_dropped(id)) return;
     // without a namespace: what the kernel side had no room for by flow
-    const bool is_rest = (record.flags & WEIR_HTTP_FOLDED) != 0 && record.id.netns == 0;
-    const std::uint32_t flow = is_rest ? other_flow(record.id) : find_flow(record.id);
-    L7Row& row = find_request(flow, record, head);
-    row.bytes_read += is_server ? record.request_bytes : record.response_bytes;
-    row.bytes_written += is_server ? record.response_bytes : record.request_bytes;
-    row.count += record.count;
-    add_latencies(record, row.latency);
+    const bool is_rest = request.is_folded && id.netns == 0;
+    const std::uint32_t flow = is_rest ? other_flow(id) : find_flow(id);
+    L7Row& row = find_request(flow, request);
+    row.bytes_read += request.is_server ? request.request_bytes : request.response_bytes;
+    row.bytes_written += request.is_server ? request.response_bytes : request.request_bytes;
+    row.count += request.count;
+    add_latencies(request, row.latency);
+}
+
+void FlowTable::expire(std::uint64_t now) {
+    dns_.expire(now);
+    http2_.flush(now);
 }
 
 std::unique_ptr<Batch> FlowTable::finish(std::int64_t begin_ns, std::int64_t end_ns) {
+    for (const weir_http_record& record : http2_.release()) add_http(record, {record.head, record.head_len});
     memory_->known.clear();
     std::unique_ptr<Batch> batch = rows_.take();
     batch->begin_ns = begin_ns;
@@ -276,24 +324,20 @@ std::uint32_t FlowTable::other_flow(Transport transport, Direction direction) {
     return rows_.flow(other);
 }
 
-L7Row& FlowTable::find_request(std::uint32_t flow, const weir_http_record& record, std::string_view head) {
-    if ((record.flags & WEIR_HTTP_FOLDED) != 0) return folded_requests(flow, record.status);
-    const auto request = protocol::parse_request_head(head, record.method_len);
-    const HttpVersion version = record.version == 10   ? HttpVersion::http10
-                                : record.version == 11 ? HttpVersion::http11
-                                                       : HttpVersion::unknown;
-    L7Key key{flow, 0, 0, record.status, version, (record.flags & WEIR_HTTP_PATH_TRUNCATED) != 0};
-    if (request) {
-        key.method = intern(request->method);
-        key.path = intern(request->path);
-    } else {
-        ledger_.add(Loss::record_malformed);
-    }
+L7Row& FlowTable::find_request(std::uint32_t flow, const Request& request) {
+    if (request.is_folded) return folded_requests(flow, request.status);
+    L7Key key{flow,
+              intern(request.method),
+              intern(request.path),
+              request.status,
+              request.version,
+              request.truncated,
+              request.grpc_status};
     if (rows_.l7_count() < options_.max_rows || rows_.has_l7(key)) return rows_.l7(key);
     // what is left of it is bounded: one row a direction and status class
-    ledger_.add(Loss::paths_folded);
+    ledger_.add(Loss::paths_folded, request.count);
     return folded_requests(other_flow(rows_.flow_at(flow).transport, rows_.flow_at(flow).direction),
-                           record.status);
+                           request.status);
 }
 
 L7Row& FlowTable::folded_requests(std::uint32_t flow, std::uint16_t status) {

@@ -17,7 +17,9 @@
 #include "plugin/flow/batch.h"
 #include "plugin/flow/batch_builder.h"
 #include "plugin/flow/dns_tracker.h"
+#include "plugin/flow/http2_table.h"
 #include "plugin/flow/identity.h"
+#include "plugin/flow/request.h"
 #include "plugin/source/source.h"
 
 namespace weir {
@@ -33,7 +35,7 @@ struct FlowOptions {
     DnsOptions dns;
 };
 
-class FlowTable final : public RecordSink, private DnsListener {
+class FlowTable final : public RecordSink, private DnsListener, private RequestSink {
 public:
     // The ledger, and the identity where there is one, must outlive the table.
     FlowTable(FlowOptions options, Ledger& ledger, Identity* identity = nullptr);
@@ -43,9 +45,10 @@ public:
     void on_http(const weir_http_record& record, std::string_view head) override;
     void on_udp(const weir_udp_record& record) override;
     void on_dns(const weir_dns_record& record, std::span<const std::uint8_t> data) override;
+    void on_chunk(const weir_chunk_record& record, std::span<const std::uint8_t> data) override;
 
     // Ends what waits too long at boot time `now`; called before finish().
-    void expire(std::uint64_t now) { dns_.expire(now); }
+    void expire(std::uint64_t now);
 
     // The interval's product, losses not filled in. The table is empty afterwards.
     std::unique_ptr<Batch> finish(std::int64_t begin_ns, std::int64_t end_ns);
@@ -68,7 +71,9 @@ private:
     std::uint32_t find_flow(const Flow& flow);
     std::uint32_t other_flow(const weir_conn_id& like);
     std::uint32_t other_flow(Transport transport, Direction direction);
-    L7Row& find_request(std::uint32_t flow, const weir_http_record& record, std::string_view head);
+    void add_http(const weir_http_record& record, std::string_view head);
+    void on_request(const weir_conn_id& id, const Request& request) override;
+    L7Row& find_request(std::uint32_t flow, const Request& request);
     // Requests of a flow that are told apart by their status class only.
     L7Row& folded_requests(std::uint32_t flow, std::uint16_t status);
     void name_local_peers(Batch& batch);
@@ -80,6 +85,7 @@ private:
     std::uint64_t now_ = 0;  // boot time of the record in work
     BatchBuilder rows_;
     std::unique_ptr<Memory> memory_;
+    Http2Table http2_;
     std::string scratch_;
 };
 

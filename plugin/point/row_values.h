@@ -65,6 +65,11 @@ inline RowValue max(const Histogram& histogram) {
     return integer(histogram.max());
 }
 
+inline RowValue grpc_status(const L7Row& row) {
+    if (row.grpc_status == L7Row::kNoGrpcStatus) return std::monostate{};
+    return std::int64_t{row.grpc_status};
+}
+
 // Tags of the flow, the same for every measurement.
 [[gnu::always_inline]] inline RowValue flow_value(const Batch& batch, const Flow& flow, Field field,
                                                   FieldScratch& scratch) {
@@ -141,6 +146,7 @@ template <typename Row>
         case Field::route: return batch.strings[row.route];
         case Field::http_version: return PlainText{to_string(row.version)};
         case Field::status_code: return integer(row.status);
+        case Field::grpc_status: return grpc_status(row);
         case Field::count: return integer(row.count);
         case Field::latency: return mean(row.latency);
         case Field::latency_p50: return quantile(row.latency, 0.50);

@@ -12,7 +12,7 @@ constexpr std::uint64_t kSmallestRequest = kFrameHeaderSize + 1;
 
 }  // namespace
 
-Http2Connection::Http2Connection(MemoryBudget& budget, Http2Sink& sink, Http2Limits limits)
+Http2Connection::Http2Connection(MemoryBudget& budget, Http2Sink& sink, Http2StreamLimits limits)
     : budget_(budget),
       sink_(sink),
       limits_(limits),
@@ -21,16 +21,17 @@ Http2Connection::Http2Connection(MemoryBudget& budget, Http2Sink& sink, Http2Lim
 
 Http2Connection::~Http2Connection() { budget_.give_back(streams_.size() * kStreamCost); }
 
-void Http2Connection::begin_upgraded(const Http2Request& request) {
+void Http2Connection::begin_upgraded(const Http2Request* request) {
+    note_request(1);
+    if (request == nullptr) return;
     Stream stream;
-    stream.method = request.method;
-    stream.path = request.path;
-    stream.truncated = request.path_truncated;
-    stream.begin_ns = stream.last_ns = request.begin_ns;
-    stream.request_bytes = request.request_bytes;
-    stream.response_bytes = request.response_bytes;
+    stream.method = request->method;
+    stream.path = request->path;
+    stream.truncated = request->path_truncated;
+    stream.begin_ns = stream.last_ns = request->begin_ns;
+    stream.request_bytes = request->request_bytes;
+    stream.response_bytes = request->response_bytes;
     stream.has_request = true;
-    next_stream_ = 3;
     keep(1, std::move(stream));
 }
 

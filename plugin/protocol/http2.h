@@ -14,8 +14,8 @@
 // (settings, pings, windows, pushes) go with the next request that is reported, so the bytes of all
 // requests add up to those of the connection.
 //
-// Bounded by Http2Limits and the budget; whatever does not fit is reported with less detail, and counted.
-// Not thread-safe; no clock and no I/O.
+// Bounded by Http2StreamLimits and the budget; whatever does not fit is reported with less detail, and
+// counted. Not thread-safe; no clock and no I/O.
 #pragma once
 
 #include <tsl/robin_map.h>
@@ -66,7 +66,7 @@ public:
     virtual void on_loss(Http2Loss loss, std::uint64_t n) = 0;
 };
 
-struct Http2Limits {
+struct Http2StreamLimits {
     std::size_t streams = 1024;                 // of a connection at once
     std::uint64_t damaged_ns = 30'000'000'000;  // how long a request whose end may be lost is waited for
 };
@@ -74,14 +74,14 @@ struct Http2Limits {
 class Http2Connection final : private Http2Side::Events {
 public:
     // The budget and the sink must outlive the connection; the sink is called from within the calls below.
-    Http2Connection(MemoryBudget& budget, Http2Sink& sink, Http2Limits limits = {});
+    Http2Connection(MemoryBudget& budget, Http2Sink& sink, Http2StreamLimits limits = {});
     ~Http2Connection() override;
     Http2Connection(const Http2Connection&) = delete;
     Http2Connection& operator=(const Http2Connection&) = delete;
 
-    // The connection began as HTTP/1.1, and this request, as in Http2Request, was upgraded: it is stream 1
-    // (RFC 7540, section 3.2).
-    void begin_upgraded(const Http2Request& request);
+    // The connection began as HTTP/1.1, and the request that was upgraded is stream 1 (RFC 7540, section
+    // 3.2): what it was, its bytes included, or nothing when it is not to be reported.
+    void begin_upgraded(const Http2Request* request);
 
     void feed(const Http2Piece& piece);
 
@@ -134,7 +134,7 @@ private:
 
     MemoryBudget& budget_;
     Http2Sink& sink_;
-    const Http2Limits limits_;
+    const Http2StreamLimits limits_;
     Http2Side client_, server_;
     Streams streams_;
     std::uint32_t next_stream_ = 1;   // the lowest request not accounted for

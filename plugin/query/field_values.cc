@@ -152,6 +152,7 @@ bool is_same_from_both_ends(Field field) {
         case Field::route:
         case Field::http_version:
         case Field::status_code:
+        case Field::grpc_status:
         case Field::truncated: return true;
         default: return false;
     }

@@ -164,7 +164,7 @@ class SelfDescription(unittest.TestCase):
 
     def test_describe_names_what_points_hold(self):
         description = json.loads(run_host("describe", "--plugin", PLUGIN).stdout)
-        self.assertEqual({m["name"] for m in description["measurements"]}, {"netflow", "httpflow"})
+        self.assertEqual({m["name"] for m in description["measurements"]}, {"netflow", "httpflow", "dnsflow"})
 
     def test_the_sample_is_accepted(self):
         with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:

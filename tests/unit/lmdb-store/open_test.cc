@@ -341,7 +341,7 @@ std::size_t pages_in_use(const std::string& directory) {
 Test(open, check_looks_at_every_page_in_use) {
     TempDirectory directory;
     // Small, so that each value has one page, with a header of its own.
-    const std::string good = make_history(40, {.l4_rows = 30, .l7_rows = 30});
+    const std::string good = make_history(40, {.l4_rows = 25, .l7_rows = 25});
     const std::string file = directory.file("data.mdb");
     write_file(file, good);
     const std::size_t used = pages_in_use(directory.path());

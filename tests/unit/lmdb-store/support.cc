@@ -92,7 +92,11 @@ void add_l7_row(Random& random, const Shape& shape, BatchBuilder& into) {
     key.path =
         into.intern(n == 0 ? "/" : "/orders/" + std::to_string(n) + "/it\"ems<" + std::string(n % 7, 'x'));
     key.status = kStatuses[below(random, std::size(kStatuses))];
-    key.version = below(random, 4) == 0 ? HttpVersion::http10 : HttpVersion::http11;
+    static constexpr HttpVersion kVersions[] = {HttpVersion::http10, HttpVersion::http11, HttpVersion::http2};
+    key.version = kVersions[below(random, std::size(kVersions))];
+    if (key.version == HttpVersion::http2 && below(random, 2) == 0) {
+        key.grpc_status = static_cast<std::int16_t>(below(random, 17));
+    }
     key.truncated = below(random, 9) == 0;
     L7Row& row = into.l7(key);
     row.count += 1 + below(random, 4);
@@ -132,8 +136,9 @@ std::string text(const Batch& batch, const L7Row& row) {
     std::ostringstream out;
     out << batch.host << ' ' << batch.service << ' ' << text(batch, batch.flows[row.flow]) << ' '
         << batch.strings[row.method] << ' ' << batch.strings[row.path] << ' ' << batch.strings[row.route]
-        << ' ' << row.status << ' ' << to_string(row.version) << ' ' << row.truncated << ' ' << row.count
-        << ' ' << row.bytes_written << ' ' << row.bytes_read << ' ' << text(row.latency);
+        << ' ' << row.status << ' ' << to_string(row.version) << ' ' << row.truncated << ' '
+        << row.grpc_status << ' ' << row.count << ' ' << row.bytes_written << ' ' << row.bytes_read << ' '
+        << text(row.latency);
     return out.str();
 }
 

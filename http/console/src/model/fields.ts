@@ -64,6 +64,7 @@ export const flowFields: Record<Layer, readonly FieldInfo[]> = {
     ...['bytes_written', 'bytes_read', 'client_sent', 'server_sent'].map(number),
     text('route', 'Route'),
     text('http_version', 'HTTP version'),
+    text('grpc_status', 'gRPC status'),
     text('truncated', 'Path truncated'),
     ...rest,
   ],

@@ -71,7 +71,7 @@ void take_upgrade(Recording& recording, Watched& w) {
             break;
         }
     }
-    w.connection.begin_upgraded(first);
+    w.connection.begin_upgraded(&first);
 }
 
 void expect_all(const Recording& recording, Watched& w, const char* name, std::size_t cut) {

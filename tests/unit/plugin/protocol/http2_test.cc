@@ -157,7 +157,7 @@ Test(http2, an_upgraded_connection_has_its_first_request_already) {
     first.method = "GET";
     first.path = "/first";
     first.begin_ns = 1;
-    w.connection.begin_upgraded(first);
+    w.connection.begin_upgraded(&first);
     w.miss(true, 200);
     w.miss(false, 80);
     w.server(settings());

@@ -158,7 +158,7 @@ private:
 // A connection, its log, and where its two directions are.
 class Watched {
 public:
-    explicit Watched(protocol::Http2Limits limits = {}, std::size_t budget = std::size_t{4} << 20)
+    explicit Watched(protocol::Http2StreamLimits limits = {}, std::size_t budget = std::size_t{4} << 20)
         : budget_(budget), connection(budget_, log, limits) {}
 
     void client(std::string_view bytes) { feed(true, bytes); }
