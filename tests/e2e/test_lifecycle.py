@@ -117,7 +117,8 @@ class Mistakes(unittest.TestCase):
 
     def test_no_btf(self):
         self.start("/sys/kernel/btf/vmlinux",
-                   command=["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /sys/kernel/btf && exec "$@"', "sh"])
+                   command=["unshare", "-m", "--propagation", "unchanged", "sh", "-c", "mount --make-rprivate /sys && "
+                            'mount -t tmpfs none /sys/kernel/btf && exec "$@"', "sh"])
 
     def test_busy_port(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
