@@ -232,20 +232,25 @@ static __always_inline void id_note_peer(struct weir_conn_id *id)
 		bpf_map_update_elem(&local_addresses, &key, &one, BPF_ANY);
 }
 
+static __always_inline void id_set_addresses(struct weir_conn_id *id, const struct sock_common *ends)
+{
+	id->local_port = ends->skc_num;
+	id->remote_port = bpf_ntohs(ends->skc_dport);
+	if (ends->skc_family == AF_INET) {
+		set_v4_mapped(id->local, ends->skc_rcv_saddr);
+		set_v4_mapped(id->remote, ends->skc_daddr);
+	} else {
+		copy_v6(id->local, ends->skc_v6_rcv_saddr.in6_u.u6_addr32);
+		copy_v6(id->remote, ends->skc_v6_daddr.in6_u.u6_addr32);
+	}
+}
+
 /* Addresses and ports as the socket has them now. */
 static __always_inline void id_set_endpoints(struct weir_conn_id *id, const struct sock *sk)
 {
 	id->transport = (__u8)sk->sk_protocol;
 	id->netns = sk->__sk_common.skc_net.net->ns.inum;
-	id->local_port = sk->__sk_common.skc_num;
-	id->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
-	if (sk->__sk_common.skc_family == AF_INET) {
-		set_v4_mapped(id->local, sk->__sk_common.skc_rcv_saddr);
-		set_v4_mapped(id->remote, sk->__sk_common.skc_daddr);
-	} else {
-		copy_v6(id->local, sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32);
-		copy_v6(id->remote, sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32);
-	}
+	id_set_addresses(id, &sk->__sk_common);
 }
 
 static __always_inline void conn_settled(struct conn *conn)
@@ -274,30 +279,76 @@ static __always_inline void id_set_owner(struct weir_conn_id *id, struct task_st
 	id->owner = WEIR_OWNER_EXACT;
 }
 
+/* The kernel's own threads end connections for others (MPTCP does), and own none. */
 static __always_inline void conn_set_owner_current(struct conn *conn)
 {
+	struct task_struct *task;
+
 	if (conn->id.owner == WEIR_OWNER_EXACT)
 		return;
-	id_set_owner(&conn->id, bpf_get_current_task_btf());
+	task = bpf_get_current_task_btf();
+	if (task->flags & PF_KTHREAD)
+		return;
+	id_set_owner(&conn->id, task);
 	conn_settled(conn);
 }
 
-/* What the kernel has counted. The kernel counts the peer's FIN as a byte received. */
+/* A socket belongs to who uses it: one that was inherited or passed on changes its owner. */
+static __always_inline void conn_used_by_current(struct conn *conn)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (conn->id.pid == (__u32)task->tgid && conn->id.owner == WEIR_OWNER_EXACT)
+		return;
+	id_set_owner(&conn->id, task);
+	conn_settled(conn);
+}
+
+/* What the kernel has counted. */
 struct tcp_counters {
 	__u64 sent, received;
 	__u32 retransmits;
 };
 
-static __always_inline void tcp_read_counters(const struct sock *sk, const struct tcp_sock *tp,
+static __always_inline bool tcp_is_past_fin(__u8 state)
+{
+	return state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING || state == TCP_LAST_ACK ||
+	       state == TCP_TIME_WAIT;
+}
+
+/*
+ * Payload sent once. Two ways to know it: bytes_sent without bytes_retrans counts a segment twice that
+ * could not be handed to the device and was sent anew; the sequence numbers count a SYN and a FIN, and
+ * the walk may read them half moved. Neither is ever too low when both rest, so the smaller is right.
+ */
+static __always_inline __u64 tcp_payload_sent(const struct sock *sk, const struct tcp_sock *tp, bool outgoing)
+{
+	__u64 sent = tp->bytes_sent, again = tp->bytes_retrans;
+	__u64 sequence = tp->bytes_acked + (__u32)(tp->snd_nxt - tp->snd_una);
+	__u64 flags = outgoing;
+
+	if (tcp_is_past_fin(sk->__sk_common.skc_state) && tp->snd_nxt == tp->write_seq)
+		flags++;
+	sent = sent > again ? sent - again : 0;
+	sequence = sequence > flags ? sequence - flags : 0;
+	return sent < sequence ? sent : sequence;
+}
+
+/* The kernel counts the peer's FIN as a byte received, a moment before it says that there was one. */
+static __always_inline __u64 tcp_without_fin(const struct sock *sk, __u64 received)
+{
+	return received && (sk->__sk_common.skc_flags & (1UL << SOCK_DONE)) ? received - 1 : received;
+}
+
+static __always_inline void tcp_read_counters(const struct sock *sk, const struct tcp_sock *tp, bool outgoing,
 					      struct tcp_counters *out)
 {
-	__u64 sent = tp->bytes_sent, again = tp->bytes_retrans, received = tp->bytes_received;
+	__u64 received = tp->bytes_received;
 
-	if (received && (sk->__sk_common.skc_flags & (1UL << SOCK_DONE)))
-		received--;
-	out->sent = sent > again ? sent - again : 0;
-	out->received = received;
+	out->sent = tcp_payload_sent(sk, tp, outgoing);
 	out->retransmits = tp->total_retrans;
+	barrier(); /* the FIN's flag is read last */
+	out->received = tcp_without_fin(sk, received);
 }
 
 /*
@@ -323,9 +374,9 @@ static __always_inline void conn_adopt(struct conn *conn, const struct sock *sk,
 {
 	struct tcp_counters now;
 
-	tcp_read_counters(sk, tp, &now);
 	id_set_endpoints(&conn->id, sk);
 	conn->id.direction = tcp_direction(sk, tp);
+	tcp_read_counters(sk, tp, conn->id.direction == WEIR_OUTGOING, &now);
 	id_note_peer(&conn->id);
 	conn->sent = now.sent;
 	conn->received = now.received;

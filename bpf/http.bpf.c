@@ -154,8 +154,19 @@ static __always_inline struct http_conn *http_begin(const struct sock *sk)
 		conn = adopt_late(sk);
 	if (!conn || conn->role != ROLE_CONNECTION)
 		return NULL;
-	conn_set_owner_current(conn);
+	conn_used_by_current(conn);
 	return http_create(sk, conn);
+}
+
+/* The socket was inherited or passed on, and this call is its new owner's. */
+static __noinline void changes_hands(const struct sock *sk, struct http_conn *hc)
+{
+	struct conn *conn = conn_get(sk);
+
+	if (!conn || conn->role != ROLE_CONNECTION)
+		return;
+	conn_used_by_current(conn);
+	hc->record.id = conn->id;
 }
 
 /* len bytes went through the socket in a call of current. */
@@ -168,7 +179,11 @@ static __always_inline void on_data(const struct sock *sk, int len, bool rx)
 	hc = http_get(sk);
 	if (!hc)
 		hc = http_begin(sk);
-	if (hc && hc->http.phase != HTTP_NOT && hc->http.phase != HTTP_TLS)
+	if (!hc)
+		return;
+	if (hc->record.id.pid != (__u32)bpf_get_current_task_btf()->tgid)
+		changes_hands(sk, hc);
+	if (hc->http.phase != HTTP_NOT && hc->http.phase != HTTP_TLS)
 		http_on_call(sk, hc, len, rx);
 }
 

@@ -36,6 +36,8 @@ enum tcp_states {
 	TCP_CLOSING = 11,
 };
 
+#define PF_KTHREAD 0x00200000
+
 enum sock_flags {
 	SOCK_DONE = 1, /* the peer's FIN was received in order */
 };
@@ -79,6 +81,11 @@ struct sock {
 	__u16 sk_protocol;
 	unsigned char sk_userlocks : 4; /* no bitfield since 6.8; the relocation tells */
 	int sk_err;
+	int sk_err_soft;
+};
+
+struct request_sock {
+	struct sock_common __req_common;
 };
 
 struct tcp_sock {
@@ -94,6 +101,7 @@ struct tcp_sock {
 	__u32 srtt_us;
 	__u32 mdev_us;
 	__u32 total_retrans;
+	__u32 segs_out;
 };
 
 struct socket {
@@ -115,6 +123,7 @@ struct css_set {
 };
 
 struct task_struct {
+	unsigned int flags;
 	int tgid;
 	struct task_struct *group_leader;
 	struct css_set *cgroups;

@@ -12,6 +12,7 @@
  */
 #include "conn.h"
 #include "http.h"
+#include <asm-generic/errno.h>
 
 /* Written once at load. */
 const volatile __u32 ring_wake_bytes = 0;
@@ -88,8 +89,11 @@ static __always_inline void on_listen(const struct sock *sk)
 
 static __always_inline void on_established(const struct sock *sk)
 {
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
 	struct conn *conn = conn_get(sk);
 
+	if (!tp)
+		return;
 	if (!conn) {
 		/* a child of a listener that is not followed: one of the kernel's own */
 		conn = conn_create(sk);
@@ -100,6 +104,7 @@ static __always_inline void on_established(const struct sock *sk)
 	id_set_endpoints(&conn->id, sk);
 	if (conn->role != ROLE_CONNECTION) {
 		connection_begins(sk, conn);
+		conn->retransmits = tp->total_retrans; /* of the SYN-ACK, reported as they happened */
 		conn->id.direction = WEIR_INCOMING;
 		if (conn->id.owner == WEIR_OWNER_EXACT)
 			conn->id.owner = WEIR_OWNER_LISTENER;
@@ -108,6 +113,19 @@ static __always_inline void on_established(const struct sock *sk)
 	id_note_peer(&conn->id);
 	conn->established_at = bpf_ktime_get_boot_ns();
 	conn->established = ESTABLISHED_NEW;
+}
+
+/* Why a connect came to nothing. */
+static __always_inline __u32 connect_error(const struct sock *sk, const struct tcp_sock *tp)
+{
+	if (sk->sk_err)
+		return sk->sk_err;
+	if (sk->sk_err_soft)
+		return sk->sk_err_soft;
+	if (!tp->segs_out)
+		return EADDRNOTAVAIL; /* there was no SYN */
+	/* closed by its program: had it waited for longer than an answer takes? */
+	return tp->total_retrans ? ETIMEDOUT : ECONNABORTED;
 }
 
 static __always_inline void on_close(const struct sock *sk)
@@ -137,7 +155,7 @@ static __always_inline void on_close(const struct sock *sk)
 	record.kind = WEIR_RECORD_TCP;
 	record.time = bpf_ktime_get_boot_ns();
 	record.id = conn->id;
-	tcp_read_counters(sk, tp, &now);
+	tcp_read_counters(sk, tp, record.id.direction == WEIR_OUTGOING, &now);
 	record.bytes_sent = SETTLE(conn->sent, now.sent);
 	record.bytes_received = SETTLE(conn->received, now.received);
 	record.retransmits = SETTLE(conn->retransmits, now.retransmits);
@@ -147,7 +165,7 @@ static __always_inline void on_close(const struct sock *sk)
 		if (record.id.direction != WEIR_OUTGOING)
 			return;
 		record.flags = WEIR_TCP_FAILED;
-		record.error = sk->sk_err;
+		record.error = connect_error(sk, tp);
 		break;
 	case ESTABLISHED_NEW:
 		record.flags = WEIR_TCP_ESTABLISHED | WEIR_TCP_CLOSED;
@@ -155,6 +173,29 @@ static __always_inline void on_close(const struct sock *sk)
 	default:
 		record.flags = WEIR_TCP_CLOSED;
 	}
+	if (bpf_ringbuf_output(&ring, &record, sizeof(record), ring_flags(sizeof(record))))
+		stat_add(WEIR_STAT_RING_FULL_TCP, 1);
+}
+
+/*
+ * A SYN-ACK was sent again. There is no connection yet and perhaps never will be one, so it is reported
+ * at once, as the listener's.
+ */
+static __always_inline void on_synack_again(const struct sock *sk, const struct request_sock *req)
+{
+	struct conn *conn = conn_get(sk);
+	struct weir_tcp_record record;
+
+	if (!conn)
+		return;
+	__builtin_memset(&record, 0, sizeof(record));
+	record.kind = WEIR_RECORD_TCP;
+	record.time = bpf_ktime_get_boot_ns();
+	record.id = conn->id;
+	id_set_addresses(&record.id, &req->__req_common);
+	record.id.direction = WEIR_INCOMING;
+	id_note_peer(&record.id);
+	record.retransmits = 1;
 	if (bpf_ringbuf_output(&ring, &record, sizeof(record), ring_flags(sizeof(record))))
 		stat_add(WEIR_STAT_RING_FULL_TCP, 1);
 }
@@ -182,6 +223,12 @@ static __always_inline void on_state_change(const struct sock *sk, int old, int 
 	case TCP_LAST_ACK:
 		/* shutdown() or close(): the owner's own system call, unless the peer's data
 		 * completed a handshake that the owner had shut down already */
+		if (old == TCP_SYN_RECV) {
+			/* a fast open that was answered before the handshake was done */
+			conn = conn_get(sk);
+			if (conn && conn->role == ROLE_LISTENER)
+				on_established(sk);
+		}
 		conn = old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT ? conn_get(sk) : NULL;
 		if (conn && conn->role == ROLE_CONNECTION)
 			conn_set_owner_current(conn);
@@ -196,9 +243,9 @@ static __always_inline void walk_connection(const struct sock *sk, struct conn *
 	struct tcp_counters now;
 	struct tcp_sock *tp;
 	__u32 at = walk_count;
-	bool is_new;
+	bool is_new, outgoing = conn->id.direction == WEIR_OUTGOING;
 
-	if (conn->role != ROLE_CONNECTION || conn->established == NOT_ESTABLISHED || conn->walked == walk_number)
+	if (conn->role != ROLE_CONNECTION || conn->walked == walk_number)
 		return;
 	if (conn->id.owner != WEIR_OWNER_EXACT && conn->established_at > walk_unowned_since)
 		return;
@@ -207,7 +254,7 @@ static __always_inline void walk_connection(const struct sock *sk, struct conn *
 		return;
 	if (conn->has_http)
 		http_report_from_walk(http_get(sk));
-	tcp_read_counters(sk, tp, &now);
+	tcp_read_counters(sk, tp, outgoing, &now);
 	is_new = conn->established == ESTABLISHED_NEW;
 	if (!is_new && now.sent <= conn->sent && now.received <= conn->received &&
 	    now.retransmits <= conn->retransmits)
@@ -224,6 +271,9 @@ static __always_inline void walk_connection(const struct sock *sk, struct conn *
 						       ESTABLISHED_REPORTED) == ESTABLISHED_NEW;
 	record->flags = is_new ? WEIR_TCP_ESTABLISHED : 0;
 	record->bytes_sent = ADVANCE(conn->sent, now.sent);
+	/* whether a FIN came is asked once more: it may have been counted and not been said */
+	if (now.received == tp->bytes_received)
+		now.received = tcp_without_fin(sk, now.received);
 	record->bytes_received = ADVANCE(conn->received, now.received);
 	record->retransmits = ADVANCE(conn->retransmits, now.retransmits);
 	record_rtt(record, tp);
@@ -239,12 +289,13 @@ static __always_inline void visit_held_socket(struct task_struct *task, const st
 	struct tcp_sock *tp;
 	struct conn *conn;
 
-	if (sk->sk_protocol != IPPROTO_TCP || !is_inet(sk) || state == TCP_CLOSE || state == TCP_SYN_SENT)
+	if (sk->sk_protocol != IPPROTO_TCP || !is_inet(sk) || state == TCP_CLOSE)
 		return;
 	tp = bpf_skc_to_tcp_sock((void *)sk);
 	if (!tp)
 		return;
-	if (held_outgoing_only && (state == TCP_LISTEN || tcp_direction(sk, tp) != WEIR_OUTGOING))
+	if (held_outgoing_only &&
+	    (state == TCP_LISTEN || (state != TCP_SYN_SENT && tcp_direction(sk, tp) != WEIR_OUTGOING)))
 		return;
 	conn = conn_create(sk);
 	if (!conn)
@@ -253,6 +304,11 @@ static __always_inline void visit_held_socket(struct task_struct *task, const st
 		if (state == TCP_LISTEN) {
 			conn->role = ROLE_LISTENER;
 			conn->id.direction = WEIR_INCOMING;
+			id_set_endpoints(&conn->id, sk);
+		} else if (state == TCP_SYN_SENT) {
+			connection_begins(sk, conn);
+			conn->retransmits = tp->total_retrans;
+			conn->id.direction = WEIR_OUTGOING;
 			id_set_endpoints(&conn->id, sk);
 		} else {
 			conn_adopt(conn, sk, tp);
@@ -268,6 +324,13 @@ SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(weir_state, const struct sock *sk, int old, int new)
 {
 	on_state_change(sk, old, new);
+	return 0;
+}
+
+SEC("tp_btf/tcp_retransmit_synack")
+int BPF_PROG(weir_synack, const struct sock *sk, const struct request_sock *req)
+{
+	on_synack_again(sk, req);
 	return 0;
 }
 

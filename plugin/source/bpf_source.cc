@@ -209,7 +209,7 @@ private:
     Status attach_all(bool calls) {
         ring_.reset(ring_buffer__new(bpf_map__fd(skeleton_->maps.ring), on_record, this, nullptr));
         if (!ring_) return fail(ErrorCode::no_memory, "cannot map the ring to the kernel");
-        std::vector<bpf_program*> programs = {skeleton_->progs.weir_state};
+        std::vector<bpf_program*> programs = {skeleton_->progs.weir_state, skeleton_->progs.weir_synack};
         if (calls) {
             programs.push_back(skeleton_->progs.weir_send);
             programs.push_back(skeleton_->progs.weir_recv);
