@@ -144,3 +144,31 @@ Test(config, the_demo_file_is_valid) {
     cr_assert(demo.has_value(), "%s", demo ? "" : demo.error().message.c_str());
     cr_assert(demo->loopback == "keep");
 }
+
+Test(config, a_part_leaves_the_rest_as_it_is) {
+    const auto base =
+        parse("[[inputs.weir]]\ninterval = \"5s\"\nloopback = \"keep\"\ntags = {a = \"1\"}\n", nullptr);
+    cr_assert(base.has_value());
+    const auto changed = parse_part("[[inputs.weir]]\ninterval = \"7s\"\ntags = {b = \"2\"}\n", *base);
+    cr_assert(changed.has_value());
+    cr_assert_eq(changed->interval_ns, 7'000'000'000);
+    cr_assert(changed->loopback == "keep");
+    cr_assert(changed->tags == (std::map<std::string, std::string>{{"b", "2"}}));
+    cr_assert(needing_restart(*base, *changed).empty());
+    cr_assert(parse_part("", *base).value() == *base);
+    const auto wrong = parse_part("[[inputs.weir]]\nintervall = \"7s\"\n", *base);
+    cr_assert(!wrong && contains(wrong.error().message, "line 2: intervall: unknown key"));
+    cr_assert_not(parse_part("[[inputs.weir]]\ninterval = \"1ms\"\n", *base).has_value());
+}
+
+Test(config, what_needs_a_restart_is_named) {
+    const auto base = parse("", nullptr);
+    const auto other =
+        parse("[[inputs.weir]]\ninterval = \"7s\"\nservice = \"x\"\n[inputs.weir.limits]\nspool = \"8MiB\"\n",
+              nullptr);
+    cr_assert(base && other);
+    cr_assert_eq(needing_restart(*base, *other), std::string("service, limits.spool"));
+    cr_assert_eq(base->limits.spool_bytes, 64 << 20);
+    cr_assert(contains(reloadable_json(), "\"interval\"") && contains(reloadable_json(), "\"tags\""));
+    cr_assert_not(contains(reloadable_json(), "store.path"));
+}
