@@ -8,6 +8,7 @@ namespace weir::entry {
 namespace {
 
 constexpr std::size_t kMaxLines = 1000;
+constexpr std::size_t kMaxUrgent = 100;  // more: what is about the host itself, and comes seldom
 constexpr std::chrono::milliseconds kTick{250};
 constexpr std::chrono::milliseconds kClockEvery{500};
 constexpr std::int64_t kClockStep = 1'000'000;  // ns; what differs less is the time that the call takes
@@ -42,18 +43,18 @@ bool Reporter::stop(Deadline deadline) {
 
 Logger Reporter::logger() {
     return Logger([self = shared_from_this()](LogLevel level, std::string_view text) {
-        self->tell({false, static_cast<std::int32_t>(level), std::string(text)});
+        self->tell({false, false, static_cast<std::int32_t>(level), std::string(text)});
     });
 }
 
-void Reporter::status(weir_code code, std::string text) { tell({true, code, std::move(text)}); }
+void Reporter::status(weir_code code, std::string text) { tell({true, true, code, std::move(text)}); }
 
 void Reporter::tell(Line line) {
     {
         const std::lock_guard lock(mutex_);
         if (phase_ == Phase::over) return;
         if (phase_ == Phase::running) {
-            if (lines_.size() < kMaxLines) {
+            if (lines_.size() < (line.is_urgent ? kMaxLines + kMaxUrgent : kMaxLines)) {
                 lines_.push_back(std::move(line));
             } else {
                 dropped_++;
@@ -98,7 +99,7 @@ std::optional<Reporter::Line> Reporter::take_line() {
     Line line = std::move(lines_.front());
     lines_.pop_front();
     if (lines_.empty() && dropped_ != 0) {
-        lines_.push_back({false, WEIR_LOG_WARNING,
+        lines_.push_back({false, true, WEIR_LOG_WARNING,
                           std::to_string(dropped_) + " lines are missing here: the host's log was too slow"});
         dropped_ = 0;
     }
@@ -119,8 +120,8 @@ void Reporter::look_after(CallWatch& watch) {
     const std::string text = "the host has not come back from " + std::string(slow->name) + " for " +
                              std::to_string(static_cast<int>(slow->seconds * 1000)) +
                              " ms; collecting goes on";
-    tell({false, WEIR_LOG_WARNING, text});
-    tell({true, WEIR_E_TIMEOUT, text});
+    tell({false, true, WEIR_LOG_WARNING, text});
+    tell({true, true, WEIR_E_TIMEOUT, text});
 }
 
 }  // namespace weir::entry

@@ -61,6 +61,7 @@ public:
 private:
     struct Line {
         bool is_status = false;
+        bool is_urgent = false;
         std::int32_t level_or_code = 0;
         std::string text;
     };

@@ -271,6 +271,7 @@ Test(delivery, a_hanging_log_keeps_nobody) {
     running.put(0, 10);
     cr_assert(eventually([&] { return running.has_all(10); }));
     cr_assert(eventually([&] { return running.lost(Loss::host_call_slow) == 1; }));
+    for (int i = 0; i < 100; i++) log.info("line");
     cr_assert_gt(running.reporter->wall_ns(), 1'800'000'000'000'000'000);
     running.host->set([](FakeHost& host) { host.log_hangs = false; });
     cr_assert(eventually([&] { return running.host->has_said("lines are missing here"); }));
