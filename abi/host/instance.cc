@@ -26,6 +26,7 @@ std::string code_text(weir_code code) {
         case WEIR_E_TIMEOUT: return "not finished in time";
         case WEIR_E_NO_MEMORY: return "out of memory";
         case WEIR_E_INTERNAL: return "a defect of the plugin";
+        case WEIR_E_CANCELLED: return "cut short by request_stop";
         default: return "code " + std::to_string(code);
     }
 }

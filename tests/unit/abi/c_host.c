@@ -17,7 +17,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "process_state.h"
+#include "abi/check/process_state.h"
 #include "weir_abi.h"
 
 #define WARM_UP 3

@@ -60,6 +60,8 @@ static weir_code give_static(const char* text, weir_static* out) {
     return WEIR_OK;
 }
 
+static int is_text(const weir_borrowed* text) { return text && (text->data || text->size == 0); }
+
 static weir_code failure(weir_instance* instance, weir_code code, const char* text) {
     pthread_mutex_lock(&instance->mutex);
     snprintf(instance->error, sizeof instance->error, "%s", text);
@@ -95,10 +97,29 @@ struct batch {
     uint64_t points;
 };
 
-#define LONGEST_POINT 96
+#define LONGEST_TAGS 256
+#define LONGEST_POINT (96 + LONGEST_TAGS)
 
-static size_t line_point(char* out, uint64_t number, int64_t now) {
-    return (size_t)snprintf(out, LONGEST_POINT, "fake,source=thread number=%llui %lld\n",
+/* The host's tags as line protocol has them: ",key=value" each, escaped. */
+static void read_tags(const weir_instance* instance, char* out) {
+    const weir_host_v1* host = &instance->host;
+    char pairs[LONGEST_TAGS / 2 - 1];
+    uint64_t size = 0;
+    if (host->global_tags) host->global_tags(host->ctx, pairs, sizeof pairs, &size);
+    int in_value = 0;
+    for (uint64_t i = 0; i < size && i < sizeof pairs; ++i) {
+        if (i == 0 || pairs[i - 1] == '\n') *out++ = ',', in_value = 0;
+        const int separates = pairs[i] == '=' && !in_value;
+        if (separates) in_value = 1;
+        if (pairs[i] == '\n') continue;
+        if (strchr(", =", pairs[i]) && !separates) *out++ = '\\';
+        *out++ = pairs[i];
+    }
+    *out = '\0';
+}
+
+static size_t line_point(char* out, const char* tags, uint64_t number, int64_t now) {
+    return (size_t)snprintf(out, LONGEST_POINT, "fake%s,source=thread number=%llui %lld\n", tags,
                             (unsigned long long)number, (long long)now);
 }
 
@@ -145,11 +166,13 @@ static struct batch make_batch(weir_instance* instance, uint64_t points) {
     struct batch batch = {malloc((size_t)points * LONGEST_POINT), 0, points};
     if (!batch.bytes) abort();
     const int64_t now = instance->host.now_ns(instance->host.ctx);
+    char tags[LONGEST_TAGS];
+    read_tags(instance, tags);
     const int is_protobuf = instance->host.points_format == WEIR_FORMAT_PROTOBUF;
     for (uint64_t i = 0; i < points; ++i) {
         const uint64_t number = instance->next_number++;
         char* out = batch.bytes + batch.size;
-        batch.size += is_protobuf ? protobuf_point(out, number, now) : line_point(out, number, now);
+        batch.size += is_protobuf ? protobuf_point(out, number, now) : line_point(out, tags, number, now);
     }
     ++instance->batches_made;
     return batch;
@@ -240,7 +263,7 @@ static weir_code sample(weir_static* out) { return give_static(fake_config_sampl
 
 static weir_code validate(const weir_borrowed* config, char* buffer, uint64_t capacity, uint64_t* length) {
     struct fake_config read;
-    if (!config) return WEIR_E_INVALID_ARGUMENT;
+    if (!is_text(config)) return WEIR_E_INVALID_ARGUMENT;
     return fake_config_read(&read, config->data, config->size, buffer, capacity, length) ? WEIR_E_CONFIG
                                                                                          : WEIR_OK;
 }
@@ -271,8 +294,8 @@ static weir_code refuse(weir_code code, const char* why, char* buffer, uint64_t 
 static weir_code create(const weir_host_v1* host, const weir_borrowed* config, weir_instance** out,
                         char* buffer, uint64_t capacity, uint64_t* length) {
     if (out) *out = NULL;
-    if (!host || !config || !out || host->struct_size < offsetof(weir_host_v1, emit_status) || !host->log ||
-        !host->emit_points || !host->now_ns) {
+    if (!host || !is_text(config) || !out || host->struct_size < offsetof(weir_host_v1, emit_status) ||
+        !host->log || !host->emit_points || !host->now_ns) {
         return refuse(WEIR_E_INVALID_ARGUMENT, "the host's table is incomplete", buffer, capacity, length);
     }
     if (host->points_format != WEIR_FORMAT_LINE_PROTOCOL && host->points_format != WEIR_FORMAT_PROTOBUF) {
@@ -326,7 +349,7 @@ static weir_code do_start(weir_instance* instance) {
     const weir_host_v1* host = &instance->host;
     const struct fake_config* config = &instance->config;
     if (config->start_error[0]) return failure(instance, WEIR_E_ADDRESS_IN_USE, config->start_error);
-    if (config->start_ms > 0 && !take_time_to_start(instance, config->start_ms)) {
+    if (!take_time_to_start(instance, config->start_ms)) {
         return failure(instance, WEIR_E_CANCELLED, "start was cut short");
     }
     if (config->log[0]) log_hostile(instance, config->log);
@@ -352,7 +375,7 @@ static weir_code reconfigure(weir_instance* instance, const weir_borrowed* confi
     if (code != WEIR_OK) return code;
     struct fake_config read;
     char errors[sizeof instance->error] = "";
-    if (!config) {
+    if (!is_text(config)) {
         code = failure(instance, WEIR_E_INVALID_ARGUMENT, "no configuration");
     } else if (fake_config_read(&read, config->data, config->size, errors, sizeof errors - 1, NULL)) {
         code = failure(instance, WEIR_E_CONFIG, errors);

@@ -78,48 +78,81 @@ void process_state_take(struct process_state* state, long expected_threads) {
     snprintf(state->locale, sizeof state->locale, "%s", setlocale(LC_ALL, NULL));
 }
 
-static int differs(const char* what, int number, int difference) {
-    if (difference) printf("CHANGED: %s (%d)\n", what, number);
-    return difference != 0;
-}
-
 /* Signals 32 and 33 are the C library's own. */
 static int is_ours(int signal) { return signal != 32 && signal != 33; }
 
-static int compare_signals(const struct process_state* before, const struct process_state* after) {
-    int count = 0;
+static int first_other_action(const struct process_state* before, const struct process_state* after) {
     for (int signal = 1; signal < SIGNAL_COUNT; ++signal) {
-        if (!is_ours(signal)) continue;
         const struct sigaction* a = &before->actions[signal];
         const struct sigaction* b = &after->actions[signal];
-        count += differs("the disposition of a signal", signal,
-                         a->sa_handler != b->sa_handler || a->sa_flags != b->sa_flags);
-        count += differs("the mask of a signal", signal,
-                         sigismember(&before->mask, signal) != sigismember(&after->mask, signal));
+        const int differs = a->sa_handler != b->sa_handler || a->sa_flags != b->sa_flags;
+        if (is_ours(signal) && differs) return signal;
+    }
+    return 0;
+}
+
+static int first_other_in_mask(const struct process_state* before, const struct process_state* after) {
+    for (int signal = 1; signal < SIGNAL_COUNT; ++signal) {
+        const int differs = sigismember(&before->mask, signal) != sigismember(&after->mask, signal);
+        if (is_ours(signal) && differs) return signal;
+    }
+    return 0;
+}
+
+/* -1 when all are the same: limit 0 exists. */
+static int first_other_limit(const struct process_state* before, const struct process_state* after) {
+    for (int limit = 0; limit < RLIM_NLIMITS; ++limit) {
+        const struct rlimit* a = &before->limits[limit];
+        const struct rlimit* b = &after->limits[limit];
+        if (a->rlim_cur != b->rlim_cur || a->rlim_max != b->rlim_max) return limit;
+    }
+    return -1;
+}
+
+int process_state_differs(const struct process_state* before, const struct process_state* after,
+                          enum process_aspect aspect, int* detail) {
+    *detail = 0;
+    switch (aspect) {
+        case ASPECT_SIGNAL_ACTIONS: return (*detail = first_other_action(before, after)) != 0;
+        case ASPECT_SIGNAL_MASK: return (*detail = first_other_in_mask(before, after)) != 0;
+        case ASPECT_LIMITS: return (*detail = first_other_limit(before, after)) >= 0;
+        case ASPECT_DIRECTORY: return strcmp(before->directory, after->directory) != 0;
+        case ASPECT_UMASK: return before->umask != after->umask;
+        case ASPECT_ENVIRONMENT: return before->environment != after->environment;
+        case ASPECT_LOCALE: return strcmp(before->locale, after->locale) != 0;
+        case ASPECT_COUNT: break;
+    }
+    return 0;
+}
+
+int process_state_compare(const struct process_state* before, const struct process_state* after) {
+    static const char* const names[ASPECT_COUNT] = {"the disposition of a signal",
+                                                    "the mask of a signal",
+                                                    "the working directory",
+                                                    "the umask",
+                                                    "a resource limit",
+                                                    "the environment",
+                                                    "the locale"};
+    int count = 0;
+    for (int aspect = 0; aspect < ASPECT_COUNT; ++aspect) {
+        int detail = 0;
+        if (!process_state_differs(before, after, (enum process_aspect)aspect, &detail)) continue;
+        printf("CHANGED: %s (%d)\n", names[aspect], detail);
+        ++count;
     }
     return count;
 }
 
-int process_state_compare(const struct process_state* before, const struct process_state* after) {
-    int count = compare_signals(before, after);
-    count += differs("the working directory", 0, strcmp(before->directory, after->directory));
-    count += differs("the umask", 0, before->umask != after->umask);
-    for (int limit = 0; limit < RLIM_NLIMITS; ++limit) {
-        const struct rlimit* a = &before->limits[limit];
-        const struct rlimit* b = &after->limits[limit];
-        count += differs("a resource limit", limit, a->rlim_cur != b->rlim_cur || a->rlim_max != b->rlim_max);
+int blocks_all_signals(const sigset_t* mask) {
+    for (int signal = 1; signal < SIGNAL_COUNT; ++signal) {
+        const int blockable = signal != SIGKILL && signal != SIGSTOP && is_ours(signal);
+        if (blockable && sigismember(mask, signal) != 1) return 0;
     }
-    count += differs("the environment", 0, before->environment != after->environment);
-    count += differs("the locale", 0, strcmp(before->locale, after->locale));
-    return count;
+    return 1;
 }
 
 int all_signals_blocked(void) {
     sigset_t mask;
     pthread_sigmask(SIG_SETMASK, NULL, &mask);
-    for (int signal = 1; signal < SIGNAL_COUNT; ++signal) {
-        const int blockable = signal != SIGKILL && signal != SIGSTOP && is_ours(signal);
-        if (blockable && sigismember(&mask, signal) != 1) return 0;
-    }
-    return 1;
+    return blocks_all_signals(&mask);
 }
