@@ -1,0 +1,3 @@
+module weir/abi
+
+go 1.19
