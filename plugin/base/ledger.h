@@ -47,6 +47,7 @@ namespace weir {
     X(http2_headers_unknown, "HTTP/2 requests with headers that were named before they were seen") \
     X(http2_streams_full, "HTTP/2 requests reported without their response, to make room") \
     X(http2_connections_full, "HTTP/2 connections given up, to make room") \
+    X(slow_servers_full, "requests not looked at for being slow: too many servers") \
     X(store_unreadable, "stored rows that could not be read back")
 // clang-format on
 

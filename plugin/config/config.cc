@@ -9,6 +9,7 @@
 
 #include "plugin/base/listen_address.h"
 #include "plugin/config/keys.h"
+#include "plugin/protocol/route.h"
 
 namespace weir::config {
 namespace {
@@ -186,6 +187,12 @@ private:
                       http.listen + " is not a loopback address: set http.token, or listen on 127.0.0.1");
             }
         }
+        for (const std::string& pattern : config_.http_routes) {
+            refuse("http_routes", pattern, protocol::RoutePatterns::mistake(pattern));
+        }
+        for (const std::string& rule : config_.http_redact) {
+            refuse("http_redact", rule, protocol::Redaction::mistake(rule));
+        }
         if (config_.store.enabled && config_.store.path.empty()) wrong("store.path", "must not be empty");
         if (config_.store.detail_ns > config_.store.rollup_ns) {
             wrong("store.detail", "must not be longer than store.rollup");
@@ -193,6 +200,10 @@ private:
         if (config_.interval_ns > config_.store.detail_ns) {
             wrong("interval", "must not be longer than store.detail");
         }
+    }
+
+    void refuse(const std::string& path, const std::string& value, std::string_view mistake) {
+        if (!mistake.empty()) wrong(path, "\"" + value.substr(0, 40) + "\" " + std::string(mistake));
     }
 
     void wrong(const std::string& path, const std::string& what) {

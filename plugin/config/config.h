@@ -20,13 +20,16 @@ struct Config {
     std::string service;  // tag `service`
     std::vector<std::string> protocols;
     std::vector<std::string> l7net_enabled;
-    std::int64_t ephemeral_port = 0;  // client ports from here on fold to `*`; 0 = none do
-    std::string loopback;             // "keep" or "drop"
+    std::vector<std::string> http_routes;  // patterns, see protocol::RoutePatterns
+    std::vector<std::string> http_redact;  // rules, see protocol::Redaction
+    std::int64_t ephemeral_port = 0;       // client ports from here on fold to `*`; 0 = none do
+    std::string loopback;                  // "keep" or "drop"
     bool ipv6_disabled = false;
     std::map<std::string, std::string> tags;  // on every point
 
     struct Limits {
         std::int64_t flows = 0;          // rows of an interval, per layer
+        std::int64_t routes = 0;         // of a server
         std::int64_t ring_bytes = 0;     // between kernel and collector, a power of two
         std::int64_t query_time_ns = 0;  // for one request to the API
         std::int64_t spool_bytes = 0;    // of points that the host does not take

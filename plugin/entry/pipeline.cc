@@ -42,6 +42,9 @@ Collector::Settings collector_settings(const config::Config& config) {
     flow.drop_loopback = config.loopback == "drop";
     flow.drop_v6 = config.ipv6_disabled;
     flow.drop_tcp = !config.follows("tcp");
+    flow.routes.patterns = config.http_routes;
+    flow.routes.per_server = static_cast<std::size_t>(config.limits.routes);
+    flow.redact = config.http_redact;
     flow.max_rows = static_cast<std::size_t>(config.limits.flows);
     return {config.interval_ns, flow};
 }

@@ -92,8 +92,19 @@ L4Row& BatchBuilder::l4(std::uint32_t flow) {
 }
 
 L7Row& BatchBuilder::l7(const L7Key& key) {
+    bool is_new = false;
+    L7Row& row = l7(key, is_new);
+    if (is_new) {
+        protocol::fold_route(text(key.path), index_->route);
+        row.route = intern(index_->route);
+    }
+    return row;
+}
+
+L7Row& BatchBuilder::l7(const L7Key& key, bool& is_new) {
     const auto next = static_cast<std::uint32_t>(batch_->l7.size());
-    const auto [at, is_new] = index_->l7.try_emplace(key, next);
+    const auto found = index_->l7.try_emplace(key, next);
+    is_new = found.second;
     if (is_new) {
         L7Row& row = batch_->l7.emplace_back();
         row.flow = key.flow;
@@ -103,10 +114,8 @@ L7Row& BatchBuilder::l7(const L7Key& key) {
         row.version = key.version;
         row.truncated = key.truncated;
         row.grpc_status = key.grpc_status;
-        protocol::fold_route(text(key.path), index_->route);
-        row.route = intern(index_->route);
     }
-    return batch_->l7[at->second];
+    return batch_->l7[found.first->second];
 }
 
 DnsRow& BatchBuilder::dns(std::uint32_t flow, std::int16_t rcode) {
@@ -155,9 +164,12 @@ void BatchBuilder::add(const Batch& from) {
         into.rtt_var.merge(row.rtt_var);
     }
     for (const L7Row& row : from.l7) {
+        bool is_new = false;
         L7Row& into = l7({flows[row.flow], intern(from.strings[row.method]), intern(from.strings[row.path]),
-                          row.status, row.version, row.truncated, row.grpc_status});
+                          row.status, row.version, row.truncated, row.grpc_status},
+                         is_new);
         add_bytes(into, row);
+        if (is_new) into.route = intern(from.strings[row.route]);
         into.count += row.count;
         into.latency.merge(row.latency);
     }

@@ -9,12 +9,11 @@
 
 #include "plugin/base/bytes_hash.h"
 #include "plugin/base/utf8.h"
+#include "plugin/flow/recent.h"
 #include "plugin/protocol/http_request.h"
 
 namespace weir {
 namespace {
-
-constexpr std::string_view kOther = "~other";
 
 Address address_of(const __u8 (&bytes)[16]) {
     Address out;
@@ -29,14 +28,6 @@ Transport transport_of(const weir_conn_id& id) {
 Direction direction_of(const weir_conn_id& id) {
     return id.direction == WEIR_OUTGOING ? Direction::outgoing : Direction::incoming;
 }
-
-// Where a server of this host listens. On loopback addresses the same port may be another server
-// in each network namespace.
-struct ServerKey {
-    Address address;
-    std::uint32_t netns = 0;
-    std::uint32_t port = 0;
-};
 
 // Where the server of a flow is, behind a translation.
 const Address& server_of(const Flow& flow) { return flow.is_translated() ? flow.nat : flow.server(); }
@@ -83,29 +74,6 @@ HttpVersion http1_version(std::uint8_t version) {
     }
 }
 
-// A bounded map that forgets: entries that were not set again for one to two generations go.
-template <typename Key, typename Value>
-class Recent {
-public:
-    void set(const Key& key, const Value& value) {
-        if (young_.size() >= kMax) {
-            old_ = std::move(young_);
-            young_.clear();
-        }
-        young_.insert_or_assign(key, value);
-    }
-    const Value* find(const Key& key) const {
-        if (const auto at = young_.find(key); at != young_.end()) return &at->second;
-        const auto at = old_.find(key);
-        return at != old_.end() ? &at->second : nullptr;
-    }
-
-private:
-    static constexpr std::size_t kMax = 16384;
-    using Map = tsl::robin_map<Key, Value, BytesHash<Key>, BytesEqual<Key>>;
-    Map young_, old_;
-};
-
 }  // namespace
 
 struct FlowTable::Memory {
@@ -114,6 +82,9 @@ struct FlowTable::Memory {
     // Of this interval: the flow of connections that are alike but for what folds away. A busy server's
     // connections find their flow here, without naming anybody again.
     tsl::robin_map<weir_conn_id, std::uint32_t, BytesHash<weir_conn_id>, BytesEqual<weir_conn_id>> known;
+    RouteTable routes{{}};
+    protocol::Redaction redaction;
+    std::string redacted;
 };
 
 FlowTable::FlowTable(FlowOptions options, Ledger& ledger, Identity* identity)
@@ -121,7 +92,8 @@ FlowTable::FlowTable(FlowOptions options, Ledger& ledger, Identity* identity)
       identity_(identity),
       dns_(*this, ledger),
       memory_(std::make_unique<Memory>()),
-      http2_(*this, ledger) {
+      http2_(*this, ledger),
+      slow_(ledger) {
     set_options(std::move(options));
 }
 
@@ -130,6 +102,9 @@ FlowTable::~FlowTable() = default;
 void FlowTable::set_options(FlowOptions options) {
     options_ = std::move(options);
     dns_.set_options(options_.dns);
+    // routes that are known stay known
+    if (!(memory_->routes.options() == options_.routes)) memory_->routes = RouteTable(options_.routes);
+    memory_->redaction = protocol::Redaction(options_.redact);
 }
 
 void FlowTable::on_tcp(const weir_tcp_record& record) {
@@ -212,6 +187,9 @@ void FlowTable::add_http(const weir_http_record& record, std::string_view head) 
     request.count = record.count;
     request.request_bytes = record.request_bytes;
     request.response_bytes = record.response_bytes;
+    request.begin_ns = record.time;
+    request.total = record.total;
+    request.evidence = {record.age, record.retransmits, record.rtt, record.unread, record.unsent};
     on_request(record.id, request);
 }
 
@@ -225,15 +203,50 @@ void FlowTable::on_request(const weir_conn_id& id, const Request& request) {
     row.bytes_written += request.is_server ? request.response_bytes : request.request_bytes;
     row.count += request.count;
     add_latencies(request, row.latency);
+    const bool is_timed = request.has_latency || !request.latencies.empty();
+    if (is_timed && request.count != 0 && !request.is_folded) note_slow(row, request);
+}
+
+void FlowTable::note_slow(const L7Row& row, const Request& request) {
+    const Flow& flow = rows_.flow_at(row.flow);
+    SlowRow* const slow =
+        slow_.add(server_key(flow), !flow.is_client(), request.latency_max, request.begin_ns);
+    if (slow == nullptr) return;
+    slow->flow = row.flow;
+    slow->method = row.method;
+    slow->path = row.path;
+    slow->route = row.route;
+    slow->status = row.status;
+    slow->version = row.version;
+    slow->truncated = row.truncated;
+    slow->time_ns = static_cast<std::int64_t>(request.begin_ns);  // boot time until it is reported
+    slow->total = request.total;
+    slow->retransmits = request.evidence.retransmits;
+    slow->rtt = request.evidence.rtt;
+    slow->unread_bytes = request.evidence.unread;
+    slow->unsent_bytes = request.evidence.unsent;
+    slow->network_stall = network_stall(request);
+    slow->connection_age = request.evidence.age;
+}
+
+void FlowTable::report_slow(std::int64_t end_ns) {
+    const std::int64_t boot_to_wall = end_ns - static_cast<std::int64_t>(interval_end_);
+    slow_.drain([&](const SlowRow& row) {
+        SlowRow& out = rows_.add_slow();
+        out = row;
+        out.time_ns += boot_to_wall;
+    });
 }
 
 void FlowTable::expire(std::uint64_t now) {
+    interval_end_ = now;
     dns_.expire(now);
     http2_.flush(now);
 }
 
 std::unique_ptr<Batch> FlowTable::finish(std::int64_t begin_ns, std::int64_t end_ns) {
     for (const weir_http_record& record : http2_.release()) add_http(record, {record.head, record.head_len});
+    report_slow(end_ns);
     memory_->known.clear();
     std::unique_ptr<Batch> batch = rows_.take();
     batch->begin_ns = begin_ns;
@@ -241,6 +254,7 @@ std::unique_ptr<Batch> FlowTable::finish(std::int64_t begin_ns, std::int64_t end
     batch->host = options_.host;
     batch->service = options_.service;
     name_local_peers(*batch);
+    memory_->routes.forget_old(end_ns);
     return batch;
 }
 
@@ -326,14 +340,21 @@ std::uint32_t FlowTable::other_flow(Transport transport, Direction direction) {
 
 L7Row& FlowTable::find_request(std::uint32_t flow, const Request& request) {
     if (request.is_folded) return folded_requests(flow, request.status);
-    L7Key key{flow,
-              intern(request.method),
-              intern(request.path),
-              request.status,
-              request.version,
-              request.truncated,
-              request.grpc_status};
-    if (rows_.l7_count() < options_.max_rows || rows_.has_l7(key)) return rows_.l7(key);
+    L7Key key{
+        flow,
+        intern(request.method),
+        intern(memory_->redaction.apply(request.path, memory_->redacted) ? memory_->redacted : request.path),
+        request.status,
+        request.version,
+        request.truncated,
+        request.grpc_status};
+    if (rows_.l7_count() < options_.max_rows || rows_.has_l7(key)) {
+        bool is_new = false;
+        L7Row& row = rows_.l7(key, is_new);
+        if (!is_new) return row;
+        row.route = intern(memory_->routes.route(server_key(rows_.flow_at(flow)), rows_.text(key.path)));
+        return row;
+    }
     // what is left of it is bounded: one row a direction and status class
     ledger_.add(Loss::paths_folded, request.count);
     return folded_requests(other_flow(rows_.flow_at(flow).transport, rows_.flow_at(flow).direction),

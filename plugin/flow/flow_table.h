@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "plugin/base/ledger.h"
 #include "plugin/flow/batch.h"
@@ -20,6 +21,8 @@
 #include "plugin/flow/http2_table.h"
 #include "plugin/flow/identity.h"
 #include "plugin/flow/request.h"
+#include "plugin/flow/route_table.h"
+#include "plugin/flow/slow_table.h"
 #include "plugin/source/source.h"
 
 namespace weir {
@@ -33,6 +36,8 @@ struct FlowOptions {
     bool drop_tcp = false;         // connections; their requests stay
     std::size_t max_rows = 65536;  // of an interval, for each layer
     DnsOptions dns;
+    RouteOptions routes;
+    std::vector<std::string> redact;  // rules of protocol::Redaction
 };
 
 class FlowTable final : public RecordSink, private DnsListener, private RequestSink {
@@ -74,6 +79,8 @@ private:
     void add_http(const weir_http_record& record, std::string_view head);
     void on_request(const weir_conn_id& id, const Request& request) override;
     L7Row& find_request(std::uint32_t flow, const Request& request);
+    void note_slow(const L7Row& row, const Request& request);
+    void report_slow(std::int64_t end_ns);
     // Requests of a flow that are told apart by their status class only.
     L7Row& folded_requests(std::uint32_t flow, std::uint16_t status);
     void name_local_peers(Batch& batch);
@@ -86,6 +93,8 @@ private:
     BatchBuilder rows_;
     std::unique_ptr<Memory> memory_;
     Http2Table http2_;
+    SlowTable slow_;
+    std::uint64_t interval_end_ = 0;  // boot time
     std::string scratch_;
 };
 

@@ -39,6 +39,8 @@ Request request_of(const protocol::Http2Request& request, bool is_server) {
     out.has_latency = request.begin_ns != 0 && request.response_ns != 0;
     if (out.has_latency) out.latency_sum = out.latency_max = request.response_ns - request.begin_ns;
     out.count = request.count;
+    out.begin_ns = request.begin_ns;
+    if (out.has_latency && request.end_ns > request.begin_ns) out.total = request.end_ns - request.begin_ns;
     out.request_bytes = request.request_bytes;
     out.response_bytes = request.response_bytes;
     return out;

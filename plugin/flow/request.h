@@ -10,6 +10,15 @@
 
 namespace weir {
 
+// What a socket said when the first byte of a response came. 0 = unknown.
+struct SocketEvidence {
+    std::uint64_t age = 0;          // ns since the connection was established
+    std::uint32_t retransmits = 0;  // segments sent again since the request's first byte
+    std::uint32_t rtt = 0;          // us, smoothed
+    std::uint32_t unread = 0;       // bytes received and not read by the program
+    std::uint32_t unsent = 0;       // bytes written and not acknowledged by the peer
+};
+
 // Texts are raw bytes from traffic, valid during the call.
 struct Request {
     std::string_view method;
@@ -29,6 +38,10 @@ struct Request {
     std::uint64_t count = 1;  // 0: more bytes of requests that are counted elsewhere
     std::uint64_t request_bytes = 0;
     std::uint64_t response_bytes = 0;
+    // Of the slowest one, when there is a latency.
+    std::uint64_t begin_ns = 0;  // boot time of its first byte
+    std::uint64_t total = 0;     // ns, to its response's last byte as far as it was seen, 0 = unknown
+    SocketEvidence evidence;
 };
 
 class RequestSink {

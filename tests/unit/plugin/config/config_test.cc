@@ -76,6 +76,19 @@ Test(config, refuses_what_is_out_of_range) {
     cr_assert(contains(error_of("[[inputs.weir]]\nstore.max_size = \"1B\"\n"), "must be from 16MiB to 1TiB"));
 }
 
+Test(config, routes_and_redactions_are_checked) {
+    const auto config =
+        parse("[[inputs.weir]]\nhttp_routes = [\"/users/{name}/**\"]\nhttp_redact = [\"reset/*\"]\n",
+              no_environment);
+    cr_assert(config.has_value());
+    cr_assert(config->http_routes.at(0) == "/users/{name}/**");
+    cr_assert_eq(config->limits.routes, 200);
+    const std::string error =
+        error_of("[[inputs.weir]]\nhttp_routes = [\"users\"]\nhttp_redact = [\"/reset\"]\n");
+    cr_assert(contains(error, "line 2: http_routes: \"users\" must begin with /"), "%s", error.c_str());
+    cr_assert(contains(error, "line 3: http_redact: \"/reset\" is made of segments"), "%s", error.c_str());
+}
+
 Test(config, other_addresses_need_a_token) {
     const char* const open = "[[inputs.weir]]\n[inputs.weir.http]\nlisten = \"0.0.0.0:9531\"\n";
     cr_assert(contains(error_of(open), "line 3: http.listen: 0.0.0.0:9531 is not a loopback address"));

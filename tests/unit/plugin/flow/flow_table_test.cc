@@ -392,3 +392,40 @@ Test(flow_table, names_the_server_behind_a_translation) {
     cr_assert(batch->flows[0].remote == Address::v4(10, 96, 0, 1));
     cr_assert(batch->strings[batch->flows[0].peer_process] == "backend");
 }
+
+Test(flow_table, routes_are_bounded_for_each_server_and_patterns_come_first) {
+    Ledger ledger;
+    FlowOptions few = options();
+    few.routes = {{"/users/{name}"}, 2};
+    FlowTable table(few, ledger);
+    for (const char* path : {"/users/anna", "/a", "/b", "/c", "/a"})
+        add(table, make_http({}, "GET", path, 200, 1));
+    add(table, make_http({.remote_port = 81}, "GET", "/c", 200, 1));
+    const auto batch = table.finish(1, 2);
+    const char* const routes[] = {"/users/{name}", "/a", "/b", "~other", "/c"};
+    cr_assert_eq(batch->l7.size(), std::size(routes));
+    for (std::size_t i = 0; i < std::size(routes); i++) {
+        cr_assert(batch->strings[batch->l7[i].route] == routes[i], "%zu", i);
+    }
+    cr_assert(batch->strings[batch->l7[3].path] == "/c", "the path stays");
+    BatchBuilder merged;
+    merged.add(*batch);
+    merged.add(*batch);
+    const auto sum = merged.take();
+    cr_assert(sum->strings[sum->l7[3].route] == "~other", "a merged row keeps its route");
+}
+
+Test(flow_table, hidden_segments_are_nowhere) {
+    Ledger ledger;
+    FlowOptions secretive = options();
+    secretive.redact = {"reset/*"};
+    FlowTable table(secretive, ledger);
+    add(table, make_http({}, "GET", "/reset/hunter", 200, 1));
+    add(table, make_http({}, "GET", "/reset/hunter2", 200, 1));
+    const auto batch = table.finish(1, 2);
+    cr_assert_eq(batch->l7.size(), 1u);
+    for (StringId id = 0; id < batch->strings.size(); id++) {
+        cr_assert(batch->strings[id].find("hunter") == std::string_view::npos);
+    }
+    cr_assert(batch->strings[batch->l7[0].path] == "/reset/{redacted}");
+}
