@@ -176,27 +176,33 @@ void Http2Connection::note_request(std::uint32_t id) {
     is_hiding_ = false;
 }
 
-// The requests between those accounted for and `until`: as many as the lost bytes can hold.
+// The requests between those accounted for and `until`: as many as the lost bytes can hold. Responses may
+// have shown some of them already.
 void Http2Connection::add_hidden_requests(std::uint32_t until) {
-    const std::uint64_t between = knows_requests() ? (until - next_stream_) / 2 : 0;
+    std::uint64_t between = knows_requests() ? (until - next_stream_) / 2 : 0;
+    for (auto at = streams_.begin(); at != streams_.end(); ++at) {
+        if (at->second.has_request || at->first >= until) continue;
+        at.value().has_request = true;
+        if (between != 0) between--;
+    }
     const std::uint64_t hidden = std::min(between, hidden_bytes_ / kSmallestRequest);
-    const std::uint64_t room = limits_.streams - std::min(limits_.streams, streams_.size());
-    const auto kept = static_cast<std::uint32_t>(std::min(hidden, room));
-    for (std::uint32_t i = kept; i > 0; i--) {
-        const std::uint32_t id = until - 2 * i;
+    std::uint64_t kept =
+        std::min<std::uint64_t>(hidden, limits_.streams - std::min(limits_.streams, streams_.size()));
+    Stream rest;
+    if (hidden > kept) report(rest, hidden - kept);
+    for (std::uint32_t id = until - 2; kept != 0 && id >= next_stream_; id -= 2) {
+        if (find(id) != nullptr) continue;
         Stream stream;
-        if (const Stream* const early = find(id)) stream = *early;
         stream.has_request = stream.is_damaged = true;
         stream.last_ns = now_ns();
         keep(id, std::move(stream));
-        if (stream.has_ended) finish(id);
+        kept--;
     }
-    Stream rest;
-    if (hidden > kept) report(rest, hidden - kept);
     if (hidden != 0) note_request(until - 2);
+    finish_where([](std::uint32_t, const Stream& stream) { return stream.has_ended && stream.has_request; });
 }
 
-// Keeps the stream, or reports it at once when there is no room at all.
+// Keeps a stream that is new, or reports it at once when there is no room at all.
 void Http2Connection::keep(std::uint32_t id, Stream stream) {
     while (!streams_.empty() &&
            (streams_.size() >= limits_.streams || budget_.limit() - budget_.used() < kStreamCost)) {
@@ -206,7 +212,7 @@ void Http2Connection::keep(std::uint32_t id, Stream stream) {
         finish(oldest->first);
     }
     if (budget_.take(kStreamCost)) {
-        streams_.insert_or_assign(id, std::move(stream));
+        streams_.emplace(id, std::move(stream));
     } else {
         sink_.on_loss(Http2Loss::streams_full, 1);
         report(stream, 1);

@@ -362,8 +362,14 @@ Test(http2, what_is_taken_from_the_budget_comes_back) {
         Log log;
         Http2Connection connection(budget, log);
         Peer client;
-        connection.feed({true, 1, 0, client_begin() + client.get(1, "/a")});
+        const std::string begin = client_begin() + client.get(1, "/a");
+        connection.feed({true, 1, 0, begin});
         cr_assert_gt(budget.used(), 0u);
+        // a response, and the loss of its request: the same stream twice
+        Peer server;
+        connection.feed({false, 2, 0, in_order({settings(), server.answer(3, "200")})});
+        connection.feed({true, 3, begin.size() + 100, client.get(5, "/b")});
+        cr_assert_eq(log.count, 1u);
     }
     cr_assert_eq(budget.used(), 0u);
 }
