@@ -358,13 +358,19 @@ static __always_inline __u32 read_piece(struct pump *p)
 	return n;
 }
 
+/* RFC 9112, section 2.2: empty lines may stand before a request. */
+static __always_inline bool is_line_end(char c)
+{
+	return c == '\r' || c == '\n';
+}
+
 /* Begins a message; the number of its bytes that were taken stays with the caller. False when lost. */
 static __always_inline bool begin_message(struct pump *p, __u32 n)
 {
 	char c = p->scratch->piece.bytes[0];
 
 	if (p->call->of_request) {
-		if (c == '\r' || c == '\n') { /* RFC 9112, section 2.2: empty lines before a request */
+		if (is_line_end(c)) {
 			consume(p, 1);
 			return true;
 		}
@@ -407,8 +413,8 @@ static long pump_step(__u32 i, struct pump *p)
 
 	if (!p->call->bytes.left || http->phase != HTTP_ONE)
 		return 1;
-	if (!p->call->bytes.here && !user_bytes_next(&p->call->bytes))
-		return 1;
+	if (!p->call->bytes.here) /* the next one may be empty, too */
+		return !user_bytes_next(&p->call->bytes);
 	if (lane->state == LANE_BLIND) {
 		if (!is_tunnel(http, p->record))
 			consume(p, p->call->bytes.left);
@@ -508,7 +514,8 @@ __weak int weir_identify(struct http_state *http, struct weir_http_record *recor
 		http2_begin(http, &record->id, scratch->call.rx, kind);
 	} else if (http->phase == HTTP_UPGRADED) {
 		http->phase = HTTP_NOT;
-	} else if (n && weir_parse_line((const struct head *)&scratch->piece, n, &scratch->request.request)) {
+	} else if (n && (is_line_end(bytes[0]) ||
+			 weir_parse_line((const struct head *)&scratch->piece, n, &scratch->request.request))) {
 		http->phase = HTTP_ONE;
 		http->request_is_rx = scratch->call.rx;
 		http->requests.state = LANE_START;

@@ -2,10 +2,8 @@
 #include <criterion/criterion.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
-#include <sstream>
 
+#include "tests/unit/plugin/protocol/http2_recording.h"
 #include "tests/unit/plugin/protocol/http2_wire.h"
 
 using namespace weir::protocol;
@@ -13,41 +11,8 @@ using namespace weir::test;
 
 namespace {
 
-constexpr char kNames[][16] = {"curl_get", "curl_post",   "grpc",    "h2load",
-                               "nghttp",   "nghttp_push", "upgrade", "nghttp_padded"};
-
-struct Piece {
-    bool from_client;
-    std::string bytes;
-};
-
-struct Recording {
-    std::vector<Piece> pieces;
-    std::vector<std::string> expected;
-    std::size_t size = 0;
-};
-
-std::string read_file(const std::string& name) {
-    std::ifstream in(std::string(WEIR_SOURCE_DIR) + "/tests/fuzz/corpus/http2/" + name, std::ios::binary);
-    cr_assert(in.is_open(), "%s", name.c_str());
-    return {std::istreambuf_iterator<char>(in), {}};
-}
-
-Recording read_recording(const std::string& name) {
-    Recording out;
-    const std::string bytes = read_file(name);
-    for (std::size_t at = 0; at < bytes.size();) {
-        const auto low = static_cast<unsigned char>(bytes[at + 1]),
-                   high = static_cast<unsigned char>(bytes[at + 2]);
-        const std::size_t n = low + 256u * high;
-        out.pieces.push_back({bytes[at] == 1, bytes.substr(at + 3, n)});
-        out.size += n;
-        at += 3 + n;
-    }
-    std::istringstream lines(read_file(name + ".expected"));
-    for (std::string line; std::getline(lines, line);) out.expected.push_back(line);
-    return out;
-}
+using Recording = Http2Recording;
+using Piece = Http2Recording::Piece;
 
 // A connection that began as HTTP/1.1: what passed before it was upgraded is not HTTP/2's.
 void take_upgrade(Recording& recording, Watched& w) {
@@ -87,8 +52,8 @@ void expect_all(const Recording& recording, Watched& w, const char* name, std::s
 }  // namespace
 
 Test(http2_recorded, as_it_was) {
-    for (const auto& name : kNames) {
-        Recording recording = read_recording(name);
+    for (const auto& name : kHttp2Recordings) {
+        Recording recording = read_http2_recording(name);
         Watched w;
         take_upgrade(recording, w);
         for (const Piece& piece : recording.pieces) w.feed(piece.from_client, piece.bytes);
@@ -104,8 +69,8 @@ Test(http2_recorded, as_it_was) {
 }
 
 Test(http2_recorded, byte_by_byte) {
-    for (const auto& name : kNames) {
-        Recording recording = read_recording(name);
+    for (const auto& name : kHttp2Recordings) {
+        Recording recording = read_http2_recording(name);
         Watched w;
         take_upgrade(recording, w);
         for (const Piece& piece : recording.pieces) {
@@ -116,10 +81,10 @@ Test(http2_recorded, byte_by_byte) {
 }
 
 Test(http2_recorded, cut_at_every_byte) {
-    for (const auto& name : kNames) {
-        const std::size_t size = read_recording(name).size;
+    for (const auto& name : kHttp2Recordings) {
+        const std::size_t size = read_http2_recording(name).size;
         for (std::size_t cut = 1; cut < size; cut++) {
-            Recording recording = read_recording(name);
+            Recording recording = read_http2_recording(name);
             Watched w;
             take_upgrade(recording, w);
             std::size_t at = 0;
@@ -137,8 +102,8 @@ Test(http2_recorded, cut_at_every_byte) {
 }
 
 Test(http2_recorded, joined_at_every_piece) {
-    for (const auto& name : kNames) {
-        const Recording recording = read_recording(name);
+    for (const auto& name : kHttp2Recordings) {
+        const Recording recording = read_http2_recording(name);
         for (std::size_t from = 1; from < recording.pieces.size(); from++) {
             Watched w;
             for (std::size_t i = 0; i < recording.pieces.size(); i++) {
@@ -165,8 +130,8 @@ Test(http2_recorded, joined_at_every_piece) {
 }
 
 Test(http2_recorded, any_piece_but_the_clients_first_may_be_lost) {
-    for (const auto& name : kNames) {
-        Recording recording = read_recording(name);
+    for (const auto& name : kHttp2Recordings) {
+        Recording recording = read_http2_recording(name);
         const auto first = std::find_if(recording.pieces.begin(), recording.pieces.end(),
                                         [](const Piece& piece) { return piece.from_client; });
         for (std::size_t lost = 0; lost < recording.pieces.size(); lost++) {
