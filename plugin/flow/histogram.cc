@@ -4,6 +4,21 @@
 #include <cmath>
 
 namespace weir {
+namespace {
+
+// The first bucket from `at` on that is not below `index`: a few steps, then by halves.
+std::size_t find_from(std::span<const Histogram::Bucket> buckets, std::size_t at, std::uint16_t index) {
+    for (int steps = 0; at < buckets.size() && buckets[at].index < index; at++) {
+        if (++steps < 8) continue;
+        const auto found =
+            std::lower_bound(buckets.begin() + static_cast<std::ptrdiff_t>(at), buckets.end(), index,
+                             [](const Histogram::Bucket& b, std::uint16_t i) { return b.index < i; });
+        return static_cast<std::size_t>(found - buckets.begin());
+    }
+    return at;
+}
+
+}  // namespace
 
 void Histogram::count(std::uint16_t index, std::uint64_t n) {
     auto at = std::lower_bound(buckets_.begin(), buckets_.end(), index,
@@ -30,27 +45,38 @@ void Histogram::add_buckets(std::span<const std::uint16_t> buckets, std::uint64_
     max_ = std::max(max_, max);
 }
 
+// Most merges bring buckets that are there already: the same flow, a moment later. Then one pass adds them,
+// and nothing moves or is allocated.
 void Histogram::merge(const Histogram& other) {
-    if (other.empty()) return;
-    std::vector<Bucket> merged;
-    merged.reserve(buckets_.size() + other.buckets_.size());
-    auto a = buckets_.begin();
-    auto b = other.buckets_.begin();
-    while (a != buckets_.end() && b != other.buckets_.end()) {
-        if (a->index == b->index) {
-            merged.push_back({a->index, a->count + b->count});
-            ++a;
-            ++b;
+    std::size_t fresh = 0, at = 0;
+    for (const Bucket& bucket : other.buckets_) {
+        at = find_from(buckets_, at, bucket.index);
+        if (at < buckets_.size() && buckets_[at].index == bucket.index) {
+            buckets_[at].count += bucket.count;
         } else {
-            merged.push_back(a->index < b->index ? *a++ : *b++);
+            fresh++;
         }
     }
-    merged.insert(merged.end(), a, buckets_.end());
-    merged.insert(merged.end(), b, other.buckets_.end());
-    buckets_ = std::move(merged);
+    if (fresh != 0) insert_missing(other, fresh);
     count_ += other.count_;
     sum_ += other.sum_;
     max_ = std::max(max_, other.max_);
+}
+
+// From the back, so that the room at the end is filled by what makes way.
+void Histogram::insert_missing(const Histogram& other, std::size_t count) {
+    std::size_t mine = buckets_.size(), theirs = other.buckets_.size(), to = mine + count;
+    buckets_.resize(to);
+    while (to != mine) {
+        const Bucket& from = other.buckets_[theirs - 1];
+        if (mine != 0 && buckets_[mine - 1].index >= from.index) {
+            if (buckets_[mine - 1].index == from.index) theirs--;
+            buckets_[--to] = buckets_[--mine];
+        } else {
+            buckets_[--to] = from;
+            theirs--;
+        }
+    }
 }
 
 Histogram Histogram::from_parts(std::vector<Bucket> buckets, std::uint64_t sum, std::uint64_t max) {

@@ -65,6 +65,7 @@ public:
 
 private:
     void count(std::uint16_t index, std::uint64_t n);
+    void insert_missing(const Histogram& other, std::size_t count);
     static constexpr unsigned shift_of(std::uint16_t index) {
         return index < (2u << kPrecisionBits) ? 0 : (unsigned{index} >> kPrecisionBits) - 1;
     }

@@ -62,6 +62,31 @@ Test(histogram, merging_equals_adding) {
     cr_assert(one == all);
 }
 
+Test(histogram, merging_in_any_order_equals_adding) {
+    std::mt19937_64 random(3);
+    for (int round = 0; round < 500; round++) {
+        Histogram parts[3], all;
+        for (Histogram& part : parts) {
+            for (std::uint64_t i = random() % 40; i > 0; i--) {
+                const std::uint64_t value = random() % (round % 2 == 0 ? 300 : 1'000'000);
+                part.add(value);
+                all.add(value);
+            }
+        }
+        Histogram forward = parts[0], backward = parts[2];
+        forward.merge(parts[1]);
+        forward.merge(parts[2]);
+        backward.merge(parts[1]);
+        backward.merge(parts[0]);
+        cr_assert(forward == all);
+        cr_assert(backward == all);
+        const std::uint64_t count = all.count();
+        all.merge(all);
+        cr_assert_eq(all.count(), 2 * count);
+        cr_assert_eq(all.buckets().size(), forward.buckets().size());
+    }
+}
+
 Test(histogram, sum_count_and_maximum_are_exact) {
     Histogram histogram;
     histogram.add(1'000'003, 5);
