@@ -48,7 +48,7 @@ struct Http2Request {
     std::uint64_t count = 1;        // 0: only bytes of a request that is reported later
     std::uint64_t begin_ns = 0;     // first byte of the request; 0 = not seen
     std::uint64_t response_ns = 0;  // first byte of the response, never before begin_ns; 0 = none seen
-    std::uint64_t end_ns = 0;       // last byte
+    std::uint64_t end_ns = 0;       // last frame
     std::uint64_t request_bytes = 0;
     std::uint64_t response_bytes = 0;
 };

@@ -122,6 +122,7 @@ std::size_t Http2Side::read_header(std::string_view bytes) {
 
 void Http2Side::begin_frame() {
     held_size_ = 0;
+    is_payload_counted_ = false;
     frame_ = read_frame_header({held_.data(), kFrameHeaderSize});
     const bool continues = frame_.type == FrameType::continuation;
     if (!is_valid(frame_) || (block_.is_open && (!continues || frame_.stream != block_.stream))) {
@@ -140,6 +141,12 @@ void Http2Side::begin_frame() {
         inflater_.forget();  // the rest of a block whose begin is lost
     }
     add_bytes(kFrameHeaderSize);
+    if (frame_.type == FrameType::data && frame_.has(kEndStream)) {
+        // nothing may come any more in this direction that would show the payload's end
+        add_bytes(frame_.length);
+        is_payload_counted_ = true;
+        events_.on_end_stream(*this, frame_.stream);
+    }
     advance();
 }
 
@@ -206,7 +213,7 @@ std::size_t Http2Side::read_fragment(std::string_view bytes) {
 std::size_t Http2Side::skip(std::size_t available) {
     const std::size_t taken = std::min<std::size_t>(available, skip_);
     skip_ -= static_cast<std::uint32_t>(taken);
-    add_bytes(taken);
+    if (!is_payload_counted_) add_bytes(taken);
     if (skip_ == 0) advance();
     return taken;
 }
@@ -221,11 +228,7 @@ void Http2Side::add_bytes(std::uint64_t n) {
 
 void Http2Side::end_frame() {
     state_ = State::header;
-    if (block_.is_open) {
-        if (frame_.has(kEndHeaders)) close_block();
-    } else if (frame_.type == FrameType::data && frame_.has(kEndStream)) {
-        events_.on_end_stream(*this, frame_.stream);
-    }
+    if (block_.is_open && frame_.has(kEndHeaders)) close_block();
 }
 
 void Http2Side::close_block() {

@@ -36,7 +36,8 @@ public:
         // Bytes of DATA and other frames of a stream, 0 for none. Those of blocks come with the block.
         virtual void on_bytes(Http2Side& side, std::uint32_t stream, std::uint64_t n) = 0;
         virtual void on_block(Http2Side& side, const Block& block) = 0;
-        virtual void on_end_stream(Http2Side& side, std::uint32_t stream) = 0;  // by DATA
+        // By the header of a DATA frame, whose payload may still come, or be left out.
+        virtual void on_end_stream(Http2Side& side, std::uint32_t stream) = 0;
         virtual void on_reset(std::uint32_t stream) = 0;
         virtual void on_goaway(Http2Side& side, std::uint32_t last_stream) = 0;
         // Bytes that were not seen, or made no sense; frames and headers among them are lost.
@@ -94,6 +95,7 @@ private:
     std::uint32_t prefix_ = 0;    // bytes of the payload to be read before the rest
     std::uint32_t fragment_ = 0;  // bytes left
     std::uint32_t skip_ = 0;      // bytes left
+    bool is_payload_counted_ = false;
     std::size_t held_size_ = 0;
     std::array<char, kHttp2Preface.size()> held_{};  // what came in pieces
     Block block_;

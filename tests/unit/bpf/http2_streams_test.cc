@@ -77,6 +77,9 @@ void expect_all(const Http2Recording& recording, const char* name, std::size_t a
         cr_assert(outcome.requests == recording.expected, "%s cut at %zu: %zu requests, first %s", name, at,
                   outcome.requests.size(), outcome.requests.empty() ? "" : outcome.requests[0].c_str());
         cr_assert(outcome.losses == LossCounts{}, "%s cut at %zu", name, at);
+        // what comes after the last response belongs to no request any more
+        cr_assert(outcome.bytes <= recording.size && outcome.bytes + 300 > recording.size,
+                  "%s cut at %zu: %lu of %zu", name, at, outcome.bytes, recording.size);
     }
 }
 

@@ -287,6 +287,24 @@ Test(http2, bytes_missing_from_a_body_do_no_harm) {
     cr_assert_eq(w.log.lost(Http2Loss::bytes_missing), 0u);
 }
 
+Test(http2, a_response_is_over_with_its_last_frames_header) {
+    Watched w;
+    Peer client, server;
+    begin(w);
+    w.client(client.get(1, "/a"));
+    const std::string last = data(1, std::string(10000, 'x'), true);
+    w.server(in_order({server.headers(1, {{":status", "200"}}, false), last.substr(0, kFrameHeaderSize)}));
+    expect(w.log, {"GET /a 200 -1"});
+    cr_assert_gt(w.log.bytes, 10000u, "its payload is left out and counted");
+    const std::uint64_t before = w.log.bytes;
+    w.server(last.substr(kFrameHeaderSize, 5000));
+    w.miss(false, 5000);
+    w.client(client.get(3, "/b"));
+    w.server(server.answer(3, "200"));
+    expect(w.log, {"GET /a 200 -1", "GET /b 200 -1"});
+    cr_assert_lt(w.log.bytes, before + 200, "once");
+}
+
 Test(http2, requests_in_lost_bytes_are_counted) {
     Watched w;
     Peer client, server;
