@@ -19,6 +19,8 @@ import threading
 import time
 from concurrent import futures
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+
 PIECE_MAX = 0xFFFF
 
 
@@ -124,18 +126,10 @@ def upgrade(port):
 
 def grpc_server():
     import grpc
-
-    class Handler(grpc.GenericRpcHandler):
-        def service(self, details):
-            return {
-                "/test.Echo/Unary": grpc.unary_unary_rpc_method_handler(lambda r, c: r),
-                "/test.Echo/Fail": grpc.unary_unary_rpc_method_handler(
-                    lambda r, c: c.abort(grpc.StatusCode.NOT_FOUND, "no such thing")),
-                "/test.Echo/Stream": grpc.stream_stream_rpc_method_handler(lambda r, c: r),
-            }.get(details.method)
+    import grpc_peer
 
     server = grpc.server(futures.ThreadPoolExecutor(2))
-    server.add_generic_rpc_handlers((Handler(),))
+    server.add_generic_rpc_handlers((grpc_peer.Echo(),))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     return server, port
