@@ -55,6 +55,7 @@ enum weir_record_kind {
 	WEIR_RECORD_UDP = 3,
 	WEIR_RECORD_DNS = 4,
 	WEIR_RECORD_CHUNK = 5,
+	WEIR_RECORD_EXEC = 6,
 };
 
 /* Every record begins with its kind (u32). */
@@ -210,6 +211,13 @@ struct weir_chunk_record {
 WEIR_ASSERT(offsetof(struct weir_chunk_record, data) == 112);
 WEIR_ASSERT(sizeof(struct weir_chunk_record) == 112 + WEIR_CHUNK_MAX);
 
+/* A process began to run a file that none ran before. */
+struct weir_exec_record {
+	__u32 kind; /* WEIR_RECORD_EXEC */
+	__u32 pid;  /* thread group id in the initial PID namespace */
+};
+WEIR_ASSERT(sizeof(struct weir_exec_record) == 8);
+
 /* Requests of one flow that found the ring full. The client's port is 0 when the kernel folds it. */
 struct weir_fold_key {
 	struct weir_conn_id id;
@@ -252,6 +260,8 @@ enum weir_stat {
 	WEIR_STAT_HTTP_FOLD_FULL,	 /* of those: not even by flow, as there were too many */
 	WEIR_STAT_HTTP_LOST,		 /* requests given up: the connection's bytes made no sense any more */
 	WEIR_STAT_HTTP_CONTENDED,	 /* calls not looked at: another CPU held the connection for too long */
+	WEIR_STAT_TLS_FULL,		 /* TLS connections that found no room */
+	WEIR_STAT_TLS_NO_SOCKET,	 /* calls of a TLS library whose socket is not known */
 	WEIR_STAT_CHUNK_LOST,		 /* pieces of HTTP/2 that found the ring full or were not readable */
 	WEIR_STAT_MAX,
 };

@@ -6,7 +6,7 @@
  * protocol is found out once and from then on pays one lookup.
  */
 #include "conn.h"
-#include "http_machine.h"
+#include "tls.h"
 #include "udp.h"
 
 /* Written once at load. */
@@ -15,7 +15,7 @@ const volatile __u32 fold_port_from = 0;
 /* Set by user space: which folds are filled. */
 __u32 fold_set = 0;
 
-__u32 next_fold_number = 0;
+__u32 next_fold_number = 1;
 __u64 next_cookie = 1;
 
 /* One for each program that uses it, so that none disturbs another that it interrupted. */
@@ -61,13 +61,13 @@ static __always_inline bool on_repeated_request(const struct sock *sk, struct pu
 	struct user_bytes *bytes = &p->call->bytes;
 	__u32 n = http->whole;
 	struct tcp_sock *tp;
-	struct head head;
+	struct piece *piece = &p->scratch->piece;
 
 	if (n != bytes->left || n != bytes->here || http->requests.state != LANE_START || is_pipelined(http))
 		return false;
 	barrier_var(n);
-	if (!n || n > sizeof(head) || bpf_probe_read_user(&head, n, bytes->base) ||
-	    !weir_are_same_bytes(&head, (const struct head *)p->record->head, n))
+	if (n > HEAD_MAX || bpf_probe_read_user(piece, n, bytes->base) ||
+	    !weir_are_same_bytes((const struct head *)piece, (const struct head *)p->record->head, n))
 		return false;
 	http->newest++;
 	request_in_work(http);
@@ -91,7 +91,7 @@ static __always_inline bool on_plain_response(const struct sock *sk, struct pump
 		count_bytes(p, bytes->left);
 		return true;
 	}
-	if (!http->waiting || http->careful || http->responses.state != LANE_START || http->status_len ||
+	if (!http->waiting || !http->now.method_len || http->careful || http->responses.state != LANE_START || http->status_len ||
 	    !bytes->readable || bytes->here < sizeof(line) || bpf_probe_read_user(line, sizeof(line), bytes->base))
 		return false;
 	status = status_of(line);
@@ -169,6 +169,45 @@ static __noinline void changes_hands(const struct sock *sk, struct http_conn *hc
 	hc->record.id = conn->id;
 }
 
+/* len bytes of ciphertext: whose they are, for the thread's calls of its TLS library. */
+static __noinline int tls_on_call(const struct sock *sk, struct http_conn *hc, __u32 len, bool rx)
+{
+	struct tls_task *task = bpf_task_storage_get(&tls_tasks, bpf_get_current_task_btf(), NULL,
+						     BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct tls_key key = {};
+	struct tls_conn *tls;
+	struct pump p;
+
+	if (!task)
+		return 0;
+	task->id = hc->record.id;
+	task->established_at = hc->http.established_at;
+	take_evidence(sk, &task->evidence);
+	task->has_socket = 1;
+	if (task->key.ssl)
+		hc->http.cookie = task->key.ssl;
+	else if (!hc->http.cookie)
+		return 0;
+	key.ssl = hc->http.cookie;
+	key.tgid = bpf_get_current_pid_tgid() >> 32;
+	tls = task->key.ssl ? tls_find(&key) : bpf_map_lookup_elem(&tls_conns, &key);
+	p.scratch = &task->scratch;
+	if (!tls || !http_lock(&tls->http))
+		return 0;
+	tls_set_socket(tls, task);
+	tls->http.on_wire = 1;
+	if (tls->http.phase == HTTP_ONE) {
+		p.http = &tls->http;
+		p.record = &tls->record;
+		p.call = &task->scratch.call;
+		p.call->time = bpf_ktime_get_boot_ns();
+		p.call->of_request = rx == tls->http.request_is_rx;
+		count_bytes(&p, len);
+	}
+	http_unlock(&tls->http);
+	return 0;
+}
+
 /* len bytes went through the socket in a call of current. */
 static __always_inline void on_data(const struct sock *sk, int len, bool rx)
 {
@@ -183,7 +222,9 @@ static __always_inline void on_data(const struct sock *sk, int len, bool rx)
 		return;
 	if (hc->record.id.pid != (__u32)bpf_get_current_task_btf()->tgid)
 		changes_hands(sk, hc);
-	if (hc->http.phase != HTTP_NOT && hc->http.phase != HTTP_TLS)
+	if (hc->http.phase == HTTP_TLS)
+		tls_on_call(sk, hc, len, rx);
+	else if (hc->http.phase != HTTP_NOT)
 		http_on_call(sk, hc, len, rx);
 }
 

@@ -140,20 +140,34 @@ static __always_inline void fold_latency(bool b, __u64 number, __u32 bucket)
 
 extern __u32 next_fold_number;
 
+/* Never written: what a new fold is made of. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct weir_fold);
+} fold_fresh SEC(".maps") __weak;
+
 static __always_inline struct weir_fold *fold_find(bool b, const struct weir_fold_key *key)
 {
-	struct weir_fold fresh = {}, *fold;
+	struct weir_fold *fold;
+	__u32 zero = 0;
+	void *fresh;
 
 	fold = b ? bpf_map_lookup_elem(&folds_b, key) : bpf_map_lookup_elem(&folds_a, key);
 	if (fold)
 		return fold;
-	fresh.number = __sync_fetch_and_add(&next_fold_number, 1);
-	if (b) {
-		bpf_map_update_elem(&folds_b, key, &fresh, BPF_NOEXIST);
-		return bpf_map_lookup_elem(&folds_b, key);
-	}
-	bpf_map_update_elem(&folds_a, key, &fresh, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&folds_a, key);
+	fresh = bpf_map_lookup_elem(&fold_fresh, &zero);
+	if (!fresh)
+		return NULL;
+	if (b)
+		bpf_map_update_elem(&folds_b, key, fresh, BPF_NOEXIST);
+	else
+		bpf_map_update_elem(&folds_a, key, fresh, BPF_NOEXIST);
+	fold = b ? bpf_map_lookup_elem(&folds_b, key) : bpf_map_lookup_elem(&folds_a, key);
+	if (fold)
+		__sync_val_compare_and_swap(&fold->number, 0, __sync_fetch_and_add(&next_fold_number, 1));
+	return fold;
 }
 
 /* Adds what the ring had no room for to its flow's sum. */
@@ -289,6 +303,15 @@ __weak int weir_http_finish(struct http_state *http, struct weir_http_record *re
 	return 0;
 }
 
+/* Nothing more comes. The lock is held. */
+static __always_inline void http_end(struct http_state *http, struct weir_http_record *record)
+{
+	weir_http_finish(http, record);
+	if (http->phase == HTTP_TWO)
+		http2_end(http, &record->id);
+	http->phase = HTTP_NOT;
+}
+
 /* The connection ended. What another CPU holds is ended by that one. */
 static __always_inline void http_close(struct http_conn *hc)
 {
@@ -302,33 +325,26 @@ static __always_inline void http_close(struct http_conn *hc)
 		return;
 	if (http->closing) {
 		http->closing = 0;
-		weir_http_finish(http, &hc->record);
-		if (http->phase == HTTP_TWO)
-			http2_end(http, &hc->record.id);
-		http->phase = HTTP_NOT;
+		http_end(http, &hc->record);
 	}
 	http_unlock(http);
 }
 
-/* From the walk: reports what is there, if the ring has room. */
-static __always_inline void http_report_from_walk(struct http_conn *hc)
+/* From a walk: reports what is there, if the ring has room. */
+static __always_inline void http_report_sum(struct http_state *http, struct weir_http_record *record)
 {
-	struct weir_http_record *record;
 	__u32 size;
 
-	if (!hc)
-		return;
-	record = &hc->record;
 	if (!record->count && !record->request_bytes && !record->response_bytes)
 		return;
-	if (!http_lock(&hc->http))
+	if (!http_lock(http))
 		return;
 	if (record->count || record->request_bytes || record->response_bytes) {
 		size = http_record_size(record);
 		if (!bpf_ringbuf_output(&ring, record, size, ring_flags(size)))
 			http_clear(record);
 	}
-	http_unlock(&hc->http);
+	http_unlock(http);
 }
 
 #endif /* WEIR_HTTP_H */

@@ -124,8 +124,10 @@ static __noinline int http2_ship(struct http2_call *call)
 	if (!call)
 		return 0;
 	n = call->waiting->len;
+	if (!n)
+		return 0;
 	barrier_var(n);
-	if (!n || n > WEIR_CHUNK_MAX)
+	if (n > WEIR_CHUNK_MAX)
 		return 0;
 	if (n <= 128)
 		CHUNK_OF(128);
@@ -170,7 +172,7 @@ static __always_inline void http2_frame_header(struct http2_call *call)
 	if (n > call->bytes->here)
 		n = call->bytes->here;
 	barrier_var(n);
-	if (!n || n > HTTP2_FRAME_HEADER)
+	if (n > HTTP2_FRAME_HEADER)
 		return;
 	bpf_probe_read_user(header, n, call->bytes->base);
 	for (__u32 i = 0; i < HTTP2_FRAME_HEADER; i++) {

@@ -80,7 +80,7 @@ static __always_inline void count_bytes(struct pump *p, __u32 n)
 
 static __always_inline void consume(struct pump *p, __u32 n)
 {
-	if (!p->http->is_tls) /* whose bytes are counted where the ciphertext goes */
+	if (!p->http->on_wire)
 		count_bytes(p, n);
 	user_bytes_advance(&p->call->bytes, n);
 }
@@ -316,6 +316,8 @@ static __always_inline bool begin_response(struct pump *p, __u32 n)
 		http->responses.state = LANE_BLIND; /* nobody asked */
 		return true;
 	}
+	if (!http->now.method_len)
+		return false; /* what was asked was no request */
 	if (!at)
 		http->response_time = p->call->time;
 	if (at || n < STATUS_LINE_NEEDED) {
@@ -349,7 +351,7 @@ static __always_inline __u32 read_piece(struct pump *p)
 	__u32 n = p->call->bytes.here < PIECE_MAX ? p->call->bytes.here : PIECE_MAX;
 
 	barrier_var(n);
-	if (!n || n > PIECE_MAX)
+	if (n > PIECE_MAX)
 		return 0;
 	if (!p->call->bytes.readable || bpf_probe_read_user(p->scratch->piece.bytes, n, p->call->bytes.base)) {
 		stat_add(WEIR_STAT_BUFFER_UNREADABLE, 1);

@@ -97,13 +97,14 @@ struct http_state {
 	__u8 tail;	    /* bytes of a response whose end was not looked for may still come */
 	__u8 status_len;    /* bytes in status_line */
 	__u8 is_tls;
+	__u8 on_wire;	    /* TLS: bytes are counted where the ciphertext goes */
 	__u8 upgraded;
 	__u8 slowest_in_work; /* the record's slowest request is the one in work */
 	__u32 first;	    /* number of the request in work */
 	__u32 newest;	    /* number of the last request that began */
 	__u32 whole;	    /* length of the request in record.head when it is there to its last byte, else 0 */
 	__u64 response_time;
-	__u64 cookie;	    /* HTTP/2 */
+	__u64 cookie;	    /* HTTP/2: of the connection; HTTP_TLS: address of the library's object, 0 = unknown */
 	__u64 established_at;
 	struct http_lane requests, responses;
 	struct socket_evidence evidence; /* TLS: of the socket at its last call */

@@ -16,6 +16,7 @@
 
 /* Values of the kernel's own interfaces, stable since long before BTF. */
 #define AF_INET 2
+#define E2BIG 7
 #define AF_INET6 10
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
@@ -104,11 +105,26 @@ struct tcp_sock {
 	__u32 segs_out;
 };
 
+struct super_block {
+	unsigned int s_dev;
+};
+
+struct inode {
+	unsigned long i_ino;
+	struct super_block *i_sb;
+};
+
+struct file {
+	struct inode *f_inode;
+};
+
+struct linux_binprm {
+	struct file *file;
+};
+
 struct socket {
 	struct sock *sk;
 };
-
-struct file;
 
 struct kernfs_node {
 	__u64 id;
@@ -131,6 +147,9 @@ struct task_struct {
 };
 
 struct pt_regs {
+	unsigned long di;
+	unsigned long cx;
+	unsigned long ax;
 	unsigned long dx;
 	unsigned long si;
 	unsigned long orig_ax;

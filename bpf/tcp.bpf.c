@@ -240,6 +240,7 @@ static __always_inline void on_state_change(const struct sock *sk, int old, int 
 static __always_inline void walk_connection(const struct sock *sk, struct conn *conn)
 {
 	struct weir_tcp_record *record;
+	struct http_conn *hc;
 	struct tcp_counters now;
 	struct tcp_sock *tp;
 	__u32 at = walk_count;
@@ -252,8 +253,9 @@ static __always_inline void walk_connection(const struct sock *sk, struct conn *
 	tp = bpf_skc_to_tcp_sock((void *)sk);
 	if (!tp)
 		return;
-	if (conn->has_http)
-		http_report_from_walk(http_get(sk));
+	hc = conn->has_http ? http_get(sk) : NULL;
+	if (hc)
+		http_report_sum(&hc->http, &hc->record);
 	tcp_read_counters(sk, tp, outgoing, &now);
 	is_new = conn->established == ESTABLISHED_NEW;
 	if (!is_new && now.sent <= conn->sent && now.received <= conn->received &&

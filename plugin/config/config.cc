@@ -273,6 +273,10 @@ bool Config::wants_http() const {
     return std::find(l7net_enabled.begin(), l7net_enabled.end(), "httpflow") != l7net_enabled.end();
 }
 
+bool Config::wants_tls() const {
+    return std::find(l7net_enabled.begin(), l7net_enabled.end(), "httpflow-tls") != l7net_enabled.end();
+}
+
 namespace {
 
 Result<toml::table> parse_toml(std::string_view text) {

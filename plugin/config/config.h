@@ -53,6 +53,7 @@ struct Config {
         bool operator==(const Http&) const = default;
     } http;
 
+    bool wants_tls() const;                         // and "httpflow-tls"
     bool wants_http() const;                        // l7net_enabled holds "httpflow"
     bool follows(std::string_view protocol) const;  // protocols holds it
     bool operator==(const Config&) const = default;

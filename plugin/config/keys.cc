@@ -17,7 +17,7 @@ constexpr std::int64_t kMiB = 1024 * kKiB;
 constexpr std::int64_t kGiB = 1024 * kMiB;
 
 constexpr std::string_view kProtocols[] = {"tcp", "udp", "dns"};
-constexpr std::string_view kL7[] = {"httpflow"};
+constexpr std::string_view kL7[] = {"httpflow", "httpflow-tls"};
 constexpr std::string_view kLoopback[] = {"drop", "keep"};
 
 const Key kKeys[] = {
@@ -44,8 +44,10 @@ const Key kKeys[] = {
      "What is followed besides application protocols: connections, UDP flows, DNS queries with their "
      "answers\n"
      "(and, by them, the domains of addresses)."},
-    {"", "l7net_enabled", Kind::list, "[\"httpflow\"]", 0, 0, kL7, &Config::l7net_enabled,
-     "Application protocols that are followed (L7). [] leaves only L4, which costs nothing per request."},
+    {"", "l7net_enabled", Kind::list, "[\"httpflow\", \"httpflow-tls\"]", 0, 0, kL7, &Config::l7net_enabled,
+     "Application protocols that are followed (L7). [] leaves only L4, which costs nothing per request.\n"
+     "\"httpflow-tls\" adds HTTP of programs that use OpenSSL; it needs \"httpflow\" and costs some\n"
+     "microseconds for each call of such a program to its library."},
     {"",
      "http_routes",
      Kind::list,

@@ -53,6 +53,7 @@ BpfOptions source_options(const config::Config& config) {
     BpfOptions out;
     out.http = config.wants_http();
     out.ephemeral_port = static_cast<std::uint16_t>(config.ephemeral_port);
+    out.tls = config.wants_tls();
     out.udp = config.follows("udp");
     out.dns = config.follows("dns");
     out.udp_flows = static_cast<std::uint32_t>(config.limits.flows);

@@ -19,6 +19,7 @@
 #include "plugin/source/http_folds.h"
 #include "plugin/source/libbpf_log.h"
 #include "plugin/source/requirements.h"
+#include "plugin/source/tls_probes.h"
 #include "plugin/source/udp_flows.h"
 #include "weir_bpf.skel.h"
 
@@ -84,6 +85,13 @@ std::array<bpf_program*, 5> udp_programs(const weir_bpf& skeleton) {
             skeleton.progs.weir_recvmsg6, skeleton.progs.weir_udp_walk};
 }
 
+std::array<bpf_program*, 9> tls_programs(const weir_bpf& skeleton) {
+    const auto& p = skeleton.progs;
+    return {p.weir_ssl_read,     p.weir_ssl_read_ex,   p.weir_ssl_write,
+            p.weir_ssl_write_ex, p.weir_ssl_read_done, p.weir_ssl_write_done,
+            p.weir_ssl_free,     p.weir_exec,          p.weir_tls_walk};
+}
+
 // What only the tracepoints of send and receive show.
 bool wants_calls(const BpfOptions& options) { return options.http || options.udp || options.dns; }
 
@@ -103,6 +111,9 @@ Result<Skeleton> load(const BpfOptions& options, bool calls) {
     bpf_map__set_max_entries(skeleton->maps.udp_flows, options.udp_flows);
     bpf_program__set_autoload(skeleton->progs.weir_send, calls);
     bpf_program__set_autoload(skeleton->progs.weir_recv, calls);
+    for (bpf_program* program : tls_programs(*skeleton)) {
+        bpf_program__set_autoload(program, calls && options.http && options.tls);
+    }
     for (bpf_program* program : udp_programs(*skeleton)) {
         bpf_program__set_autoload(program, calls && options.udp);
     }
@@ -125,12 +136,14 @@ struct StatToLoss {
     weir_stat stat;
     Loss loss;
 };
-constexpr std::array<StatToLoss, 13> kLossStats = {{
+constexpr std::array<StatToLoss, 15> kLossStats = {{
     {WEIR_STAT_RING_FULL_TCP, Loss::ring_full_tcp},
     {WEIR_STAT_RING_FULL_HTTP, Loss::ring_full_http},
     {WEIR_STAT_HTTP_FOLD_FULL, Loss::http_flows_full},
     {WEIR_STAT_HTTP_LOST, Loss::http_lost},
     {WEIR_STAT_HTTP_CONTENDED, Loss::http_contended},
+    {WEIR_STAT_TLS_FULL, Loss::tls_table_full},
+    {WEIR_STAT_TLS_NO_SOCKET, Loss::tls_socket_unknown},
     {WEIR_STAT_CHUNK_LOST, Loss::http2_lost},
     {WEIR_STAT_RING_FULL_DNS, Loss::ring_full_dns},
     {WEIR_STAT_UDP_FOLDED, Loss::udp_flows_full},
@@ -160,6 +173,7 @@ public:
         sink_ = &sink;
         ring_buffer__consume(ring_.get());
         sink_ = nullptr;
+        if (tls_) tls_->tick(system_clock().boot_ns());
     }
 
     void sweep(RecordSink& sink, bool last) override {
@@ -169,6 +183,7 @@ public:
         learn_owners();
         walk(sink, last);
         if (udp_) walk_udp(sink);
+        if (tls_ && !run(tls_walk_link_)) log_.warning("the walk over TLS connections ended early");
         drain(sink);  // requests that the walk reported
         read_stats();
         read_folds(sink);
@@ -176,6 +191,8 @@ public:
 
     void stop() override {
         links_.clear();
+        tls_.reset();
+        tls_walk_link_.reset();
         udp_.reset();
         walk_link_.reset();
         held_link_.reset();
@@ -230,9 +247,30 @@ private:
             if (Status attached = attach_udp(); !attached) return attached;
         }
         if (Status attached = attach_folds(); !attached) return attached;
+        if (capabilities_.http && options_.tls) {
+            if (Status attached = attach_tls(); !attached) return attached;
+        }
         return records_.map(bpf_map__fd(skeleton_->maps.walk_records), options_.walk_records)
             .and_then([this] { return attach_iterators(); })
             .and_then([this] { return adopt_open_sockets(); });
+    }
+
+    Status attach_tls() {
+        auto exec = attach(skeleton_->progs.weir_exec);
+        if (!exec) return tl::unexpected(exec.error());
+        links_.push_back(std::move(*exec));
+        bpf_iter_link_info info{};
+        info.map.map_fd = static_cast<__u32>(bpf_map__fd(skeleton_->maps.tls_conns));
+        LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
+        tls_walk_link_.reset(bpf_program__attach_iter(skeleton_->progs.weir_tls_walk, &options));
+        if (!tls_walk_link_) {
+            return fail(
+                ErrorCode::unsupported,
+                std::string("cannot attach the iterator over TLS connections: ") + std::strerror(errno));
+        }
+        tls_ = std::make_unique<TlsProbes>(*skeleton_, log_);
+        tls_->look_everywhere();
+        return {};
     }
 
     Status attach_udp() {
@@ -368,8 +406,19 @@ private:
         }
     }
 
+    // Programs that begin are the source's own business.
+    bool take_exec(const void* data, std::size_t size) {
+        weir_exec_record record{};
+        if (size < sizeof(record)) return false;
+        std::memcpy(&record, data, sizeof(record));
+        if (record.kind != WEIR_RECORD_EXEC) return false;
+        if (tls_) tls_->on_exec(record.pid);
+        return true;
+    }
+
     static int on_record(void* self, void* data, std::size_t size) {
         auto* source = static_cast<BpfSource*>(self);
+        if (source->take_exec(data, size)) return 0;
         if (!dispatch_record(data, size, *source->sink_)) source->ledger_.add(Loss::record_malformed);
         return 0;
     }
@@ -383,6 +432,8 @@ private:
     std::vector<Link> links_;
     Link walk_link_, held_link_;
     std::unique_ptr<UdpFlows> udp_;
+    std::unique_ptr<TlsProbes> tls_;
+    Link tls_walk_link_;
     HttpFolds folds_;
     std::uint64_t folded_ = 0;  // requests that went there
     MappedRecords records_;

@@ -15,6 +15,7 @@ namespace weir {
 
 struct BpfOptions {
     bool http = true;
+    bool tls = true;  // HTTP under OpenSSL, with `http`
     bool udp = true;
     bool dns = true;                         // over UDP with `udp`
     std::uint32_t udp_flows = 65536;         // that the kernel side tells apart

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * OpenSSL's reads and writes, 1.1 and 3: SSL_read, SSL_write, their _ex forms, SSL_free.
+ *
+ * A call is looked at when it returns: only then is it known that it moved something, and a
+ * read's bytes are there. The programs may be preempted, so they use room of their thread.
+ */
+#include "tls.h"
+
+static __always_inline void tls_enter(struct pt_regs *regs, const __u64 *moved, bool is_write)
+{
+	struct tls_task *task = bpf_task_storage_get(&tls_tasks, bpf_get_current_task_btf(), NULL,
+						     BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!task)
+		return;
+	task->key.ssl = regs->di;
+	task->key.tgid = bpf_get_current_pid_tgid() >> 32;
+	task->buffer = (const char *)regs->si;
+	task->moved = moved;
+	task->time = is_write ? bpf_ktime_get_boot_ns() : 0;
+}
+
+/* n bytes of plaintext went through the library. */
+static __always_inline void tls_on_plaintext(struct tls_task *task, const struct tls_key *key, __u32 n, bool is_write)
+{
+	struct tls_conn *tls = tls_find(key);
+	struct pump p;
+
+	if (!tls || tls->http.phase == HTTP_NOT)
+		return;
+	if (!tls->has_socket && !task->has_socket) {
+		stat_add(WEIR_STAT_TLS_NO_SOCKET, 1);
+		return;
+	}
+	if (!http_lock(&tls->http)) {
+		stat_add(WEIR_STAT_HTTP_CONTENDED, 1);
+		return;
+	}
+	if (!tls->has_socket)
+		tls_set_socket(tls, task);
+	p.http = &tls->http;
+	p.record = &tls->record;
+	p.scratch = &task->scratch;
+	p.call = &task->scratch.call;
+	p.call->bytes.base = task->buffer;
+	p.call->bytes.here = n;
+	p.call->bytes.left = n;
+	p.call->bytes.vectors = 0;
+	p.call->bytes.next = NULL;
+	p.call->bytes.readable = 1;
+	p.call->time = task->time ? task->time : bpf_ktime_get_boot_ns();
+	p.call->rx = !is_write;
+	p.call->lost = 0;
+	p.call->evidence = tls->http.evidence;
+	http_on_other_bytes(&p);
+	http_unlock(&tls->http);
+}
+
+static __always_inline void tls_leave(struct pt_regs *regs, bool is_write)
+{
+	struct tls_task *task = bpf_task_storage_get(&tls_tasks, bpf_get_current_task_btf(), NULL, 0);
+	struct tls_key key;
+	__u64 moved = 0;
+	__s64 n;
+
+	if (!task || !task->key.ssl)
+		return;
+	key = task->key;
+	task->key.ssl = 0;
+	n = (int)regs->ax;
+	if (task->moved) {
+		if (n != 1 || bpf_probe_read_user(&moved, sizeof(moved), task->moved))
+			return;
+		n = moved;
+	}
+	if (n > 0 && n < 1 << 30)
+		tls_on_plaintext(task, &key, n, is_write);
+}
+
+SEC("uprobe")
+int weir_ssl_read(struct pt_regs *regs)
+{
+	tls_enter(regs, NULL, false);
+	return 0;
+}
+
+SEC("uprobe")
+int weir_ssl_read_ex(struct pt_regs *regs)
+{
+	tls_enter(regs, (const __u64 *)regs->cx, false);
+	return 0;
+}
+
+SEC("uprobe")
+int weir_ssl_write(struct pt_regs *regs)
+{
+	tls_enter(regs, NULL, true);
+	return 0;
+}
+
+SEC("uprobe")
+int weir_ssl_write_ex(struct pt_regs *regs)
+{
+	tls_enter(regs, (const __u64 *)regs->cx, true);
+	return 0;
+}
+
+SEC("uretprobe")
+int weir_ssl_read_done(struct pt_regs *regs)
+{
+	tls_leave(regs, false);
+	return 0;
+}
+
+SEC("uretprobe")
+int weir_ssl_write_done(struct pt_regs *regs)
+{
+	tls_leave(regs, true);
+	return 0;
+}
+
+/* The program gives the connection up. */
+SEC("uprobe")
+int weir_ssl_free(struct pt_regs *regs)
+{
+	struct tls_key key = {.ssl = regs->di, .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct tls_conn *tls = bpf_map_lookup_elem(&tls_conns, &key);
+
+	if (!tls)
+		return 0;
+	if (http_lock(&tls->http)) {
+		http_end(&tls->http, &tls->record);
+		http_unlock(&tls->http);
+	}
+	bpf_map_delete_elem(&tls_conns, &key);
+	return 0;
+}
+
+struct file_key {
+	__u64 inode, device;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct file_key);
+	__type(value, __u8);
+} files_run SEC(".maps");
+
+/* A file that was not run before may bring a TLS library along. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(weir_exec, struct task_struct *task, int old_pid, struct linux_binprm *binprm)
+{
+	struct weir_exec_record record = {.kind = WEIR_RECORD_EXEC, .pid = task->tgid};
+	struct inode *inode = binprm->file->f_inode;
+	struct file_key key = {.inode = inode->i_ino, .device = inode->i_sb->s_dev};
+	__u8 one = 1;
+
+	if (bpf_map_lookup_elem(&files_run, &key))
+		return 0;
+	bpf_map_update_elem(&files_run, &key, &one, BPF_ANY);
+	bpf_ringbuf_output(&ring, &record, sizeof(record), BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
+/* Each interval: what was added up. */
+SEC("iter/bpf_map_elem")
+int weir_tls_walk(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct tls_key *at = ctx->key, key;
+	struct tls_conn *tls;
+
+	if (!at)
+		return 0;
+	key = *at;
+	tls = bpf_map_lookup_elem(&tls_conns, &key);
+	if (tls)
+		http_report_sum(&tls->http, &tls->record);
+	return 0;
+}

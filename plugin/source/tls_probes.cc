@@ -1,0 +1,202 @@
+#include "plugin/source/tls_probes.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "plugin/base/clock.h"
+#include "plugin/source/elf_symbols.h"
+#include "plugin/source/libbpf_log.h"
+#include "weir_bpf.skel.h"
+
+namespace weir {
+namespace {
+
+constexpr std::int64_t kMs = 1'000'000;
+// When a process that began to run a file is looked at: at once, when its loader is done, when it has read
+// what it loads by itself.
+constexpr std::array<std::int64_t, 3> kLooksNs = {0, 200 * kMs, 1500 * kMs};
+// All processes are looked at again for what they loaded late.
+constexpr std::int64_t kRoundNs = 30'000 * kMs;
+constexpr std::size_t kMaxDue = 1024;
+constexpr std::size_t kMaxFiles = 16384;  // remembered
+constexpr std::size_t kMaxLinks = 1024;   // about a hundred libraries
+
+constexpr std::array<const char*, 5> kLibraries = {
+    "/usr/lib/x86_64-linux-gnu/libssl.so*", "/usr/lib64/libssl.so*", "/usr/lib/libssl.so*",
+    "/usr/local/lib/libssl.so*", "/usr/local/lib64/libssl.so*"};
+
+constexpr std::array<std::string_view, 5> kFunctions = {"SSL_read", "SSL_write", "SSL_read_ex",
+                                                        "SSL_write_ex", "SSL_free"};
+
+struct Probe {
+    std::size_t function;  // index into kFunctions
+    bool on_return;
+    bpf_program* program;
+};
+
+std::array<Probe, 9> probes(const weir_bpf& skeleton) {
+    const auto& p = skeleton.progs;
+    return {{{0, false, p.weir_ssl_read},
+             {0, true, p.weir_ssl_read_done},
+             {1, false, p.weir_ssl_write},
+             {1, true, p.weir_ssl_write_done},
+             {2, false, p.weir_ssl_read_ex},
+             {2, true, p.weir_ssl_read_done},
+             {3, false, p.weir_ssl_write_ex},
+             {3, true, p.weir_ssl_write_done},
+             {4, false, p.weir_ssl_free}}};
+}
+
+bool is_library(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    return path.compare(slash == std::string::npos ? 0 : slash + 1, 6, "libssl") == 0;
+}
+
+// Of the files in a directory of /proc only the processes.
+template <typename Visit>
+void for_each_process(Visit visit) {
+    std::error_code error;
+    for (std::filesystem::directory_iterator at("/proc", error), end; !error && at != end;
+         at.increment(error)) {
+        const std::string name = at->path().filename();
+        if (!name.empty() && name.front() >= '1' && name.front() <= '9') visit(name);
+    }
+}
+
+}  // namespace
+
+void TlsProbes::LinkDeleter::operator()(bpf_link* link) const { bpf_link__destroy(link); }
+
+TlsProbes::TlsProbes(weir_bpf& skeleton, Logger log) : skeleton_(skeleton), log_(std::move(log)) {}
+TlsProbes::~TlsProbes() = default;
+
+void TlsProbes::look_everywhere() {
+    for_each_process([this](const std::string& pid) { look_at_process(pid); });
+    for (const char* pattern : kLibraries) {
+        glob_t found{};
+        if (glob(pattern, 0, nullptr, &found) == 0) {
+            for (std::size_t i = 0; i < found.gl_pathc; i++) {
+                struct stat file {};
+                if (stat(found.gl_pathv[i], &file) != 0) continue;
+                std::array<char, 32> device{};
+                std::snprintf(device.data(), device.size(), "%02x:%02x", major(file.st_dev),
+                              minor(file.st_dev));
+                if (seen_.emplace(device.data(), file.st_ino).second) attach(found.gl_pathv[i]);
+            }
+        }
+        globfree(&found);
+    }
+}
+
+void TlsProbes::on_exec(std::uint32_t pid) {
+    const std::int64_t now = system_clock().boot_ns();
+    for (const std::int64_t later : kLooksNs) {
+        if (due_.size() < kMaxDue) due_.push_back({now + later, pid});
+    }
+}
+
+void TlsProbes::tick(std::int64_t now_ns) {
+    if (next_round_ns_ == 0) next_round_ns_ = now_ns + kRoundNs;
+    if (now_ns >= next_round_ns_) {
+        next_round_ns_ = now_ns + kRoundNs;
+        look_everywhere();
+        forget_dead();
+    }
+    const auto later =
+        std::partition(due_.begin(), due_.end(), [=](const Due& due) { return due.at_ns > now_ns; });
+    for (auto at = later; at != due_.end(); ++at) look_at_process(std::to_string(at->pid));
+    due_.erase(later, due_.end());
+}
+
+void TlsProbes::forget_dead() {
+    struct Key {
+        std::uint64_t ssl, tgid;
+    };
+    const int map = bpf_map__fd(skeleton_.maps.tls_conns);
+    std::vector<Key> dead;
+    Key key{}, next{};
+    for (bool first = true; bpf_map_get_next_key(map, first ? nullptr : &key, &next) == 0; first = false) {
+        key = next;
+        if (kill(static_cast<pid_t>(key.tgid), 0) != 0 && errno == ESRCH) dead.push_back(key);
+    }
+    for (const Key& gone : dead) bpf_map_delete_elem(map, &gone);
+}
+
+void TlsProbes::look_at_process(const std::string& pid) {
+    std::array<char, 4096> target{};
+    const std::string directory = "/proc/" + pid;
+    const ssize_t n = readlink((directory + "/exe").c_str(), target.data(), target.size());
+    if (n <= 0) return;  // a kernel thread, or gone
+    const std::string program(target.data(), static_cast<std::size_t>(n));
+    std::ifstream maps(directory + "/maps");
+    for (std::string line; std::getline(maps, line);) look_at_line(pid, program, line);
+}
+
+// address perms offset device inode path
+void TlsProbes::look_at_line(const std::string& pid, const std::string& program, const std::string& line) {
+    const std::size_t slash = line.find('/');
+    const std::size_t space = line.find(' ');
+    if (slash == std::string::npos || space == std::string::npos || line.size() < space + 5 ||
+        line[space + 3] != 'x') {
+        return;
+    }
+    const std::string path = line.substr(slash);
+    if (path != program && !is_library(path)) return;
+    std::istringstream fields(line);
+    std::string address, perms, offset, device;
+    std::uint64_t inode = 0;
+    if (!(fields >> address >> perms >> offset >> device >> inode) || inode == 0) return;
+    if (seen_.size() >= kMaxFiles) seen_.clear();
+    const FileId id{device, inode};
+    if (seen_.contains(id)) return;
+    // as the process sees it; a file that was replaced since is still there under its mapping
+    if (attach("/proc/" + pid + "/map_files/" + address) || attach("/proc/" + pid + "/root" + path))
+        seen_.insert(id);
+}
+
+// Sets the probes on a file's functions. False when the file cannot be looked at.
+bool TlsProbes::attach(const std::string& path) {
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    const auto offsets = find_functions(fd, kFunctions);
+    close(fd);
+    if (offsets[0] == 0 || offsets[1] == 0) return true;
+    const LibbpfLog quiet;
+    std::size_t set = 0;
+    for (const Probe& probe : probes(skeleton_)) {
+        if (offsets[probe.function] == 0 || links_.size() >= kMaxLinks) continue;
+        LIBBPF_OPTS(bpf_uprobe_opts, options, .retprobe = probe.on_return);
+        bpf_link* link = bpf_program__attach_uprobe_opts(probe.program, -1, path.c_str(),
+                                                         offsets[probe.function], &options);
+        if (link == nullptr) continue;
+        links_.emplace_back(link);
+        set++;
+    }
+    std::error_code error;
+    const auto target = std::filesystem::read_symlink(path, error);
+    const std::string name = error ? path : target.string();
+    if (set == 0) {
+        log_.warning("cannot follow TLS in " + name + ": " + std::strerror(errno));
+    } else {
+        log_.info("following TLS in " + name);
+    }
+    return true;
+}
+
+}  // namespace weir
