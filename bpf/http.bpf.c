@@ -11,6 +11,7 @@
 
 /* Written once at load. */
 const volatile __u32 fold_port_from = 0;
+const volatile __u8 follow_tls = 0;
 
 /* Set by user space: which folds are filled. */
 __u32 fold_set = 0;
@@ -222,10 +223,12 @@ static __always_inline void on_data(const struct sock *sk, int len, bool rx)
 		return;
 	if (hc->record.id.pid != (__u32)bpf_get_current_task_btf()->tgid)
 		changes_hands(sk, hc);
-	if (hc->http.phase == HTTP_TLS)
-		tls_on_call(sk, hc, len, rx);
-	else if (hc->http.phase != HTTP_NOT)
+	if (hc->http.phase == HTTP_NOT)
+		return;
+	if (hc->http.phase != HTTP_TLS)
 		http_on_call(sk, hc, len, rx);
+	else if (follow_tls)
+		tls_on_call(sk, hc, len, rx);
 }
 
 static __always_inline void on_call(const struct sock *sk, int ret, bool rx)
@@ -239,10 +242,21 @@ static __always_inline void on_call(const struct sock *sk, int ret, bool rx)
 	}
 }
 
+/* A call that sent nothing may have seen the end, too. */
+static __always_inline void on_failed_send(const struct sock *sk)
+{
+	struct http_conn *hc = follow_http && sk->sk_protocol == IPPROTO_TCP ? http_get(sk) : NULL;
+
+	if (hc && hc->http.closing)
+		http_close(hc);
+}
+
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(weir_send, const struct sock *sk, int ret, int flags)
 {
 	on_call(sk, ret, false);
+	if (ret <= 0)
+		on_failed_send(sk);
 	return 0;
 }
 

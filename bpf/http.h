@@ -330,6 +330,20 @@ static __always_inline void http_close(struct http_conn *hc)
 	http_unlock(http);
 }
 
+/*
+ * The socket is closed. A reset may answer what a call sends before that call returns: what it
+ * sent is looked at then, and the end comes after it.
+ */
+static __always_inline void http_on_close(const struct sock *sk, struct http_conn *hc)
+{
+	if (!hc)
+		return;
+	if (is_sending(sk))
+		hc->http.closing = 1;
+	else
+		http_close(hc);
+}
+
 /* From a walk: reports what is there, if the ring has room. */
 static __always_inline void http_report_sum(struct http_state *http, struct weir_http_record *record)
 {

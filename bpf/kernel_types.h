@@ -77,8 +77,13 @@ struct sock_common {
 	unsigned long skc_flags;
 };
 
+typedef struct {
+	int owned;
+} socket_lock_t;
+
 struct sock {
 	struct sock_common __sk_common;
+	socket_lock_t sk_lock;
 	__u16 sk_protocol;
 	unsigned char sk_userlocks : 4; /* no bitfield since 6.8; the relocation tells */
 	int sk_err;

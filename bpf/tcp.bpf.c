@@ -147,7 +147,7 @@ static __always_inline void on_close(const struct sock *sk)
 		return;
 	}
 	if (conn->has_http)
-		http_close(http_get(sk));
+		http_on_close(sk, http_get(sk));
 	conn_settled(conn);
 	conn->role = ROLE_NONE;
 

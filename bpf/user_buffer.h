@@ -21,6 +21,7 @@ enum {
 	NR_WRITE = 1,
 	NR_READV = 19,
 	NR_WRITEV = 20,
+	NR_SENDFILE = 40,
 	NR_SENDTO = 44,
 	NR_RECVFROM = 45,
 	NR_SENDMSG = 46,
@@ -28,6 +29,26 @@ enum {
 	NR_RECVMMSG = 299,
 	NR_SENDMMSG = 307,
 };
+
+/* Whether current is in a call that sends on the socket that it has locked. */
+static __always_inline bool is_sending(const struct sock *sk)
+{
+	struct pt_regs *regs;
+
+	if (!sk->sk_lock.owned)
+		return false;
+	regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	switch (regs->orig_ax) {
+	case NR_WRITE:
+	case NR_WRITEV:
+	case NR_SENDTO:
+	case NR_SENDMSG:
+	case NR_SENDMMSG:
+	case NR_SENDFILE:
+		return true;
+	}
+	return false;
+}
 
 /* What is left of a call's bytes. */
 struct user_bytes {

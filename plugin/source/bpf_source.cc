@@ -104,6 +104,7 @@ Result<Skeleton> load(const BpfOptions& options, bool calls) {
     bpf_map__set_max_entries(skeleton->maps.ring, options.ring_bytes);
     bpf_map__set_max_entries(skeleton->maps.walk_records, options.walk_records);
     skeleton->rodata->fold_port_from = options.ephemeral_port;
+    skeleton->rodata->follow_tls = options.http && options.tls;
     skeleton->rodata->follow_http = options.http;
     skeleton->rodata->follow_udp = options.udp;
     skeleton->rodata->follow_dns = options.dns;
@@ -248,7 +249,9 @@ private:
         }
         if (Status attached = attach_folds(); !attached) return attached;
         if (capabilities_.http && options_.tls) {
-            if (Status attached = attach_tls(); !attached) return attached;
+            if (const Status attached = attach_tls(); !attached) {
+                log_.warning("without TLS: " + attached.error().message);
+            }
         }
         return records_.map(bpf_map__fd(skeleton_->maps.walk_records), options_.walk_records)
             .and_then([this] { return attach_iterators(); })

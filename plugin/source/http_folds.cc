@@ -12,6 +12,8 @@
 #include <cstring>
 #include <string>
 
+#include "plugin/base/clock.h"
+
 namespace weir {
 namespace {
 
@@ -109,6 +111,7 @@ void HttpFolds::hand_over(const weir_fold_key& key, const weir_fold& fold, Recor
     weir_http_record record{};
     record.kind = WEIR_RECORD_HTTP;
     record.id = key.id;
+    record.time = static_cast<__u64>(system_clock().boot_ns());
     record.status = key.status;
     record.flags = key.flags | WEIR_HTTP_FOLDED;
     record.request_bytes = fold.request_bytes;

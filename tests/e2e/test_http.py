@@ -229,5 +229,52 @@ class Wrk(unittest.TestCase):
             self.assertLessEqual({p["pid"] for p in server}, {nginx.worker_pid, str(nginx.process.pid)})
 
 
+MANY_PATHS = """
+local n = 0
+request = function()
+  n = n + 1
+  return wrk.format("GET", "/hello/" .. n % 997 .. (n % 10 == 0 and "?x" or ""))
+end
+"""
+
+
+class Saturation(unittest.TestCase):
+    """A ring that is far too small: detail goes, and no count."""
+
+    RING = '[inputs.weir.limits]\nring = "64KiB"'
+
+    def check(self, link, nginx, weir):
+        weir.wait_intervals(2)
+        truth = nginx.requests()
+        lost = weir.api("status")["coverage"]["lost"]
+        weir.stop()
+        client, server = ends(weir, link)
+        for points in (client, server):
+            self.assertEqual(total(points, "count"), len(truth), lost)
+        # the client ends before its last requests are answered
+        self.assertEqual(sum(p["count"] for p in server if p["status_code"] // 100 == 2), len(truth))
+        self.assertEqual(total(server, "bytes_read"), sum(int(r[3]) for r in truth))
+        self.assertEqual(total(server, "bytes_written"), sum(int(r[4]) for r in truth))
+        self.assertGreater(lost.get("ring_full_http", 0), 0, "the ring was not full: nothing was tested")
+        without = [p for p in client + server if p["path"] == "~other"]
+        self.assertEqual(total(without, "count"), lost["ring_full_http"], "it says how many have no detail")
+        self.assertTrue(all(p["latency_p50"] <= p["latency_p99"] <= p["latency_max"] for p in without if p["status_code"]))
+
+    def test_many_paths(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".lua") as script, Link() as link, Nginx(link) as nginx, \
+                Weir(config=self.RING) as weir:
+            script.write(MANY_PATHS)
+            script.flush()
+            sh = in_netns(link.client, "wrk", "-t2", "-c32", "-d4s", "-s", script.name, nginx.url("/"))
+            subprocess.run(sh, check=True, stdout=subprocess.DEVNULL)
+            self.check(link, nginx, weir)
+
+    def test_a_connection_for_each_request(self):
+        with Link() as link, Nginx(link) as nginx, Weir(config=self.RING) as weir:
+            subprocess.run(in_netns(link.client, "wrk", "-t2", "-c32", "-d4s", "-H", "Connection: close", nginx.url("/hello")),
+                           check=True, stdout=subprocess.DEVNULL)
+            self.check(link, nginx, weir)
+
+
 if __name__ == "__main__":
     harness.main()

@@ -3,7 +3,6 @@
 import collections
 import pathlib
 import shutil
-import ssl
 import subprocess
 import sys
 import tempfile

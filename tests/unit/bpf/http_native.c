@@ -183,6 +183,12 @@ static struct tcp_sock *to_tcp(void *sock) { return &current->tcp; }
 static struct task_struct *current_task(void) { return &task; }
 static long task_regs(struct task_struct *of) { return (long)&regs; }
 
+/* Threads have none here: ciphertext is nobody's. */
+static void *no_task_storage(void *map, struct task_struct *of, void *value, __u64 flags)
+{
+	return NULL;
+}
+
 static void set_helpers(void)
 {
 	bpf_map_lookup_elem = lookup;
@@ -196,6 +202,7 @@ static void set_helpers(void)
 	bpf_ringbuf_query = query;
 	bpf_probe_read_user = read_user;
 	bpf_ktime_get_boot_ns = boot_ns;
+	bpf_task_storage_get = no_task_storage;
 	bpf_sk_storage_get = storage;
 	bpf_sk_storage_delete = storage_delete;
 	bpf_skc_to_tcp_sock = to_tcp;
