@@ -33,7 +33,7 @@ namespace weir {
     X(seen_late, "connections first seen after they began: what they did before is missing") \
     X(closed_unseen, "connections seen only at their end") \
     X(owner_unknown, "connections reported without a known process") \
-    X(flow_table_full, "records added to ~other because the flow table was full") \
+    X(flow_table_full, "flows added to ~other because an interval had too many") \
     X(paths_folded, "requests added to ~other because an interval had too many different ones") \
     X(dns_unparsed, "DNS messages that could not be read") \
     X(dns_table_full, "DNS queries that found no room to wait for their answer") \

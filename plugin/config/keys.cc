@@ -109,8 +109,8 @@ const Key kKeys[] = {
      4'000'000,
      {},
      &Config::Limits::flows,
-     "Flows of one interval that are told apart, and as many request groups. Beyond it they are added up in\n"
-     "one flow `~other` for each direction: totals stay exact."},
+     "Flows of one interval that are told apart, and as many request groups. Beyond it the smallest are added\n"
+     "up in one flow `~other` for each direction and transport: totals stay exact."},
     {"limits",
      "routes",
      Kind::integer,

@@ -131,8 +131,6 @@ DnsRow& BatchBuilder::dns(std::uint32_t flow, std::int16_t rcode) {
 
 SlowRow& BatchBuilder::add_slow() { return batch_->slow.emplace_back(); }
 
-bool BatchBuilder::has_l7(const L7Key& key) const { return index_->l7.contains(key); }
-
 void BatchBuilder::add(const Batch& from) {
     if (batch_->end_ns == 0) {
         batch_->begin_ns = from.begin_ns;

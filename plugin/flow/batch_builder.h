@@ -38,13 +38,14 @@ public:
     std::uint32_t flow(const Flow& flow);
     bool has_flow(const Flow& flow) const;
     const Flow& flow_at(std::uint32_t index) const { return batch_->flows[index]; }
+    // Until take() the flow is still found as it was.
+    void set_peer_is_local(std::uint32_t index) { batch_->flows[index].peer_is_local = true; }
     std::size_t flow_count() const { return batch_->flows.size(); }
 
     L4Row& l4(std::uint32_t flow);
     // A new row gets its route from `path`, or from the caller when he asks whether it is new.
     L7Row& l7(const L7Key& key);
     L7Row& l7(const L7Key& key, bool& is_new);
-    bool has_l7(const L7Key& key) const;
     DnsRow& dns(std::uint32_t flow, std::int16_t rcode);
     // A row of its own each time; how many are worth keeping is the caller's business.
     SlowRow& add_slow();

@@ -9,6 +9,7 @@
 
 #include "plugin/base/bytes_hash.h"
 #include "plugin/base/utf8.h"
+#include "plugin/flow/fold.h"
 #include "plugin/flow/recent.h"
 #include "plugin/protocol/http_request.h"
 
@@ -74,6 +75,14 @@ HttpVersion http1_version(std::uint8_t version) {
     }
 }
 
+// With rows that have become equal added up.
+std::unique_ptr<Batch> merged(std::unique_ptr<Batch> batch) {
+    BatchBuilder builder;
+    builder.add(*batch);
+    batch.reset();
+    return builder.take();
+}
+
 }  // namespace
 
 struct FlowTable::Memory {
@@ -110,6 +119,7 @@ void FlowTable::set_options(FlowOptions options) {
 void FlowTable::on_tcp(const weir_tcp_record& record) {
     now_ = record.time;
     if (options_.drop_tcp || is_dropped(record.id)) return;
+    make_room();
     L4Row& row = rows_.l4(find_flow(record.id));
     row.bytes_written += record.bytes_sent;
     row.bytes_read += record.bytes_received;
@@ -131,7 +141,8 @@ void FlowTable::on_udp(const weir_udp_record& record) {
     now_ = record.time;
     const bool is_folded = (record.flags & WEIR_UDP_FOLDED) != 0;
     if (!is_folded && is_dropped(record.id)) return;
-    L4Row& row = rows_.l4(is_folded ? other_flow(record.id) : find_flow(record.id));
+    make_room();
+    L4Row& row = rows_.l4(is_folded ? find_other(record.id) : find_flow(record.id));
     row.bytes_written += record.bytes_sent;
     row.bytes_read += record.bytes_received;
 }
@@ -143,6 +154,7 @@ void FlowTable::on_dns(const weir_dns_record& record, std::span<const std::uint8
 
 void FlowTable::on_lookup(const weir_conn_id& id, std::int16_t rcode, std::uint64_t latency) {
     if (is_dropped(id)) return;
+    make_room();
     DnsRow& row = rows_.dns(find_flow(id), rcode);
     row.count++;
     if (rcode != DnsRow::kTimeout) row.latency.add(latency);
@@ -195,9 +207,10 @@ void FlowTable::add_http(const weir_http_record& record, std::string_view head) 
 
 void FlowTable::on_request(const weir_conn_id& id, const Request& request) {
     if (is_dropped(id)) return;
+    make_room();
     // without a namespace: what the kernel side had no room for by flow
     const bool is_rest = request.is_folded && id.netns == 0;
-    const std::uint32_t flow = is_rest ? other_flow(id) : find_flow(id);
+    const std::uint32_t flow = is_rest ? find_other(id) : find_flow(id);
     L7Row& row = find_request(flow, request);
     row.bytes_read += request.is_server ? request.request_bytes : request.response_bytes;
     row.bytes_written += request.is_server ? request.response_bytes : request.request_bytes;
@@ -229,13 +242,8 @@ void FlowTable::note_slow(const L7Row& row, const Request& request) {
     slow->connection_age = request.evidence.age;
 }
 
-void FlowTable::report_slow(std::int64_t end_ns) {
-    const std::int64_t boot_to_wall = end_ns - static_cast<std::int64_t>(interval_end_);
-    slow_.drain([&](const SlowRow& row) {
-        SlowRow& out = rows_.add_slow();
-        out = row;
-        out.time_ns += boot_to_wall;
-    });
+void FlowTable::report_slow() {
+    slow_.drain([&](const SlowRow& row) { rows_.add_slow() = row; });
 }
 
 void FlowTable::expire(std::uint64_t now) {
@@ -246,13 +254,19 @@ void FlowTable::expire(std::uint64_t now) {
 
 std::unique_ptr<Batch> FlowTable::finish(std::int64_t begin_ns, std::int64_t end_ns) {
     for (const weir_http_record& record : http2_.release()) add_http(record, {record.head, record.head_len});
-    report_slow(end_ns);
+    report_slow();
     memory_->known.clear();
+    const bool joined = join_twins();
     std::unique_ptr<Batch> batch = rows_.take();
+    learn_local_ends(*batch);
+    const bool is_over = batch->flows.size() > options_.max_rows || batch->l7.size() > options_.max_rows;
+    if (is_over) batch = fold(std::move(batch));
+    if (is_over || joined) batch = merged(std::move(batch));
     batch->begin_ns = begin_ns;
     batch->end_ns = end_ns;
     batch->host = options_.host;
     batch->service = options_.service;
+    for (SlowRow& row : batch->slow) row.time_ns += end_ns - static_cast<std::int64_t>(interval_end_);
     name_local_peers(*batch);
     memory_->routes.forget_old(end_ns);
     return batch;
@@ -304,17 +318,11 @@ std::uint32_t FlowTable::find_flow(const weir_conn_id& id) {
         is_client && identity_ != nullptr ? identity_->translation(id, now_) : std::nullopt;
     if (!is_client) key.peer_is_local = is_client_local(id);
     // connections to one service may be sent to different ends behind it
-    if (translation) return find_flow(flow_of(key, translation));
+    if (translation) return rows_.flow(flow_of(key, translation));
     if (const auto at = memory_->known.find(key); at != memory_->known.end()) return at->second;
-    const std::uint32_t flow = find_flow(flow_of(key, translation));
+    const std::uint32_t flow = rows_.flow(flow_of(key, translation));
     if (memory_->known.size() < options_.max_rows) memory_->known.emplace(key, flow);
     return flow;
-}
-
-std::uint32_t FlowTable::find_flow(const Flow& flow) {
-    if (rows_.flow_count() < options_.max_rows || rows_.has_flow(flow)) return rows_.flow(flow);
-    ledger_.add(Loss::flow_table_full);
-    return other_flow(flow.transport, flow.direction);
 }
 
 // The client of an incoming connection: also one of this host behind an address that does not look like one
@@ -325,17 +333,44 @@ bool FlowTable::is_client_local(const weir_conn_id& id) {
     return client && memory_->local_addresses.find(*client) != nullptr;
 }
 
-std::uint32_t FlowTable::other_flow(const weir_conn_id& like) {
-    return other_flow(transport_of(like), direction_of(like));
+std::uint32_t FlowTable::find_other(const weir_conn_id& like) {
+    Flow flow;
+    flow.transport = transport_of(like);
+    flow.direction = direction_of(like);
+    return rows_.flow(other_flow(flow, rows_.intern(kOther)));
 }
 
-std::uint32_t FlowTable::other_flow(Transport transport, Direction direction) {
-    Flow other;
-    other.local = other.remote = Address::v4(0, 0, 0, 0);
-    other.transport = transport;
-    other.direction = direction;
-    other.process = rows_.intern(kOther);
-    return rows_.flow(other);
+// Called before a record is looked at: indexes and string ids do not survive it.
+void FlowTable::make_room() {
+    const std::size_t most = with_slack(options_.max_rows);
+    if (rows_.flow_count() < most && rows_.l7_count() < most) return;
+    memory_->known.clear();
+    report_slow();
+    auto batch = rows_.take();
+    learn_local_ends(*batch);
+    rows_.add(*fold(std::move(batch)));
+}
+
+std::unique_ptr<Batch> FlowTable::fold(std::unique_ptr<Batch> batch) {
+    const Folded folded = fold_smallest(*batch, options_.max_rows);
+    ledger_.add(Loss::flow_table_full, folded.flows);
+    ledger_.add(Loss::paths_folded, folded.requests);
+    return batch;
+}
+
+// A client's address may become known as this host's own between two records of one flow, which must not be
+// two flows: points would have the same tags.
+bool FlowTable::join_twins() {
+    bool any = false;
+    for (std::uint32_t i = 0; i < rows_.flow_count(); i++) {
+        Flow twin = rows_.flow_at(i);
+        if (twin.is_client() || !twin.peer_is_local) continue;
+        twin.peer_is_local = false;
+        if (!rows_.has_flow(twin)) continue;
+        rows_.set_peer_is_local(rows_.flow(twin));
+        any = true;
+    }
+    return any;
 }
 
 L7Row& FlowTable::find_request(std::uint32_t flow, const Request& request) {
@@ -348,17 +383,12 @@ L7Row& FlowTable::find_request(std::uint32_t flow, const Request& request) {
         request.version,
         request.truncated,
         request.grpc_status};
-    if (rows_.l7_count() < options_.max_rows || rows_.has_l7(key)) {
-        bool is_new = false;
-        L7Row& row = rows_.l7(key, is_new);
-        if (!is_new) return row;
+    bool is_new = false;
+    L7Row& row = rows_.l7(key, is_new);
+    if (is_new) {
         row.route = intern(memory_->routes.route(server_key(rows_.flow_at(flow)), rows_.text(key.path)));
-        return row;
     }
-    // what is left of it is bounded: one row a direction and status class
-    ledger_.add(Loss::paths_folded, request.count);
-    return folded_requests(other_flow(rows_.flow_at(flow).transport, rows_.flow_at(flow).direction),
-                           request.status);
+    return row;
 }
 
 L7Row& FlowTable::folded_requests(std::uint32_t flow, std::uint16_t status) {
@@ -369,14 +399,19 @@ L7Row& FlowTable::folded_requests(std::uint32_t flow, std::uint16_t status) {
     return rows_.l7(folded);
 }
 
-// Names the other end of flows that stay on this host, from what all flows together say.
-void FlowTable::name_local_peers(Batch& batch) {
+// Before anything is folded.
+void FlowTable::learn_local_ends(const Batch& batch) {
     for (const Flow& flow : batch.flows) {
+        if (is_other_flow(batch, flow)) continue;
         memory_->local_addresses.set(flow.local, true);
         if (!flow.is_client() && flow.process != 0) {
             memory_->servers.set(server_key(flow), std::string(batch.strings[flow.process]));
         }
     }
+}
+
+// Names the other end of flows that stay on this host, from what all flows together say.
+void FlowTable::name_local_peers(Batch& batch) {
     tsl::robin_map<std::string, StringId> names;
     for (Flow& flow : batch.flows) {
         if (!flow.is_client() || memory_->local_addresses.find(server_of(flow)) == nullptr) continue;

@@ -1,8 +1,8 @@
 // Adds records up to flows, one interval at a time.
 //
 // A flow is what its key says: both ends, ports (the client's ephemeral one folded), namespace,
-// process. The table has a ceiling; flows beyond it fold into one "~other" flow for each direction, so
-// totals stay exact. finish() turns the interval into a Batch and begins the next.
+// process. The table has a ceiling; over it the smallest flows fold into one "~other" for each direction and
+// transport (see fold.h), so totals stay exact. finish() turns the interval into a Batch and begins the next.
 //
 // Owned by one thread; no locks.
 #pragma once
@@ -73,16 +73,18 @@ private:
     Flow flow_of(const weir_conn_id& id, const std::optional<Translation>& translation);
     StringId intern(std::string_view text);
     std::uint32_t find_flow(const weir_conn_id& id);
-    std::uint32_t find_flow(const Flow& flow);
-    std::uint32_t other_flow(const weir_conn_id& like);
-    std::uint32_t other_flow(Transport transport, Direction direction);
     void add_http(const weir_http_record& record, std::string_view head);
     void on_request(const weir_conn_id& id, const Request& request) override;
     L7Row& find_request(std::uint32_t flow, const Request& request);
+    std::uint32_t find_other(const weir_conn_id& like);
+    void make_room();
+    std::unique_ptr<Batch> fold(std::unique_ptr<Batch> batch);
+    bool join_twins();
     void note_slow(const L7Row& row, const Request& request);
-    void report_slow(std::int64_t end_ns);
+    void report_slow();
     // Requests of a flow that are told apart by their status class only.
     L7Row& folded_requests(std::uint32_t flow, std::uint16_t status);
+    void learn_local_ends(const Batch& batch);
     void name_local_peers(Batch& batch);
 
     FlowOptions options_;
