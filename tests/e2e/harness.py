@@ -6,6 +6,7 @@ select what is theirs by address, port or PID.
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import pathlib
@@ -16,6 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 import urllib.error
@@ -28,6 +30,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("WEIR_BUILD", HERE.parent.parent / "build" / "release"))
 PLUGIN = BUILD / "weir.so"
 HOST = BUILD / "weir-host"
+LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNET = 0x40000000
 SKIPPED = 77  # CTest's SKIP_RETURN_CODE
 
 
@@ -104,6 +108,29 @@ def in_netns(name, *command):
 def ip(name, *arguments):
     """ip(8) in a namespace."""
     sh(*in_netns(name, "ip", *arguments))
+
+
+@contextlib.contextmanager
+def inside(namespace):
+    """This thread in a network namespace: a socket stays in the one that it was made in."""
+    def enter(file):
+        if LIBC.setns(file.fileno(), CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "setns")
+
+    home = f"/proc/self/task/{threading.get_native_id()}/ns/net"
+    with open(home) as before, open(f"/run/netns/{namespace}") as target:
+        enter(target)
+        try:
+            yield
+        finally:
+            enter(before)
+
+
+def tcp_counters(name):
+    """The kernel's own TCP counters of a namespace, by name."""
+    with inside(name), open("/proc/thread-self/net/snmp") as file:
+        names, values = [line.split()[1:] for line in file if line.startswith("Tcp:")]
+    return dict(zip(names, map(int, values)))
 
 
 def netns_inode(name):

@@ -1,0 +1,134 @@
+"""Many connections at once, and many new ones a second: exact, in little time and little memory.
+
+WEIR_LOAD_SECONDS makes the second part last longer.
+"""
+
+import contextlib
+import os
+import subprocess
+import unittest
+
+import harness
+from harness import Link, Weir, total
+
+PORT = 7400
+LOAD = harness.BUILD / "tests" / "e2e" / "tcp_load"
+LIVE = 100_000
+SHARES = 8  # of them: as many processes at either end, so that each is below the usual limit of descriptors
+MAX_SWEEP_SECONDS = 0.1
+MAX_KIB = 150 * 1024
+
+
+class Program:
+    """tcp_load in a namespace."""
+
+    def __init__(self, namespace, *arguments):
+        self.process = subprocess.Popen(harness.in_netns(namespace, LOAD, *arguments), stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        self.expect("ready")
+
+    def expect(self, word):
+        answer = self.process.stdout.readline().strip()
+        assert answer == word, answer
+
+    def do(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        self.expect("ok")
+
+    def end(self):
+        """What it says last; None for nothing."""
+        said, _ = self.process.communicate(timeout=120)
+        assert self.process.returncode == 0, self.process.args
+        return int(said) if said else None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+def all_ports(namespace):
+    with harness.inside(namespace), open("/proc/sys/net/ipv4/ip_local_port_range", "w") as file:
+        file.write("1024 65535")
+
+
+def memory_kib(pid, name="VmRSS"):
+    with open(f"/proc/{pid}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(name + ":"))
+
+
+class Load(unittest.TestCase):
+    def check(self, weir, link, ip, n, up, down, exchanges=1):
+        ours = dict(netns=harness.netns_inode(link.client), transport="tcp")
+        for direction, port, written, read in (("outgoing", "dst_port", up, down), ("incoming", "src_port", down, up)):
+            points = [p for p in weir.points("netflow", direction=direction, **ours, **{port: PORT})]
+            seen = {name: total(points, name) for name in
+                    ("tcp_established", "tcp_closed", "bytes_written", "bytes_read", "connect_failed")}
+            self.assertEqual(seen, dict(tcp_established=n, tcp_closed=n, bytes_written=n * exchanges * written,
+                                        bytes_read=n * exchanges * read, connect_failed=0), direction)
+            self.assertNotIn("0", {p["pid"] for p in points})
+
+    def lost(self, weir):
+        """What the ledger says of connections."""
+        lost = weir.api("status")["coverage"]["lost"]
+        return {name: lost.get(name, 0) for name in
+                ("ring_full_tcp", "socket_storage_refused", "closed_unseen", "seen_late", "owner_unknown",
+                 "flow_table_full", "batches_merged", "points_refused") if lost.get(name, 0)}
+
+    def test_100000_live_connections(self):
+        """Both ends of each are on this host, so twice as many sockets are walked."""
+        sweeps = []
+
+        def intervals(n):
+            for _ in range(n):
+                weir.wait_intervals(1)
+                sweeps.append(weir.metric("weir_sweep_seconds"))
+
+        with Link() as link, Weir(interval="2s") as weir:
+            all_ports(link.client)
+            with contextlib.ExitStack() as stack:
+                def start(*arguments):
+                    return [stack.enter_context(Program(link.client, *arguments)) for _ in range(SHARES)]
+
+                servers = start("serve", "127.0.0.1", PORT, 100, 200)
+                clients = start("hold", "127.0.0.1", PORT, 100, 200, LIVE // SHARES, 4)
+                for command, times in (("open", 4), ("exchange", 1), ("exchange", 3)):
+                    for client in clients:
+                        client.do(command)
+                    intervals(times)  # the last of which see nothing move
+                for client in clients:
+                    client.do("close")
+                    client.end()
+                self.assertEqual(sum(server.end() for server in servers), LIVE)
+            intervals(1)
+            lost = self.lost(weir)
+            resident = memory_kib(weir.process.pid, "VmHWM")
+            print(f"sweeps {[round(s * 1000, 1) for s in sweeps]} ms, at most {resident >> 10} MiB", flush=True)
+            weir.stop()
+            self.check(weir, link, "127.0.0.1", LIVE, 100, 200, exchanges=2)
+            self.assertEqual(lost, {})
+            self.assertLessEqual(max(sweeps), MAX_SWEEP_SECONDS)
+            self.assertLessEqual(resident, MAX_KIB)
+
+    def test_20000_new_connections_a_second(self):
+        seconds = int(os.environ.get("WEIR_LOAD_SECONDS", 10))
+        with Link() as link, Weir(interval="2s") as weir:
+            all_ports(link.client)
+            with Program(link.client, "serve", link.client_ip, PORT, 100, 200, "once") as server, \
+                    Program(link.client, "rate", link.client_ip, PORT, 100, 200, 20_000, seconds) as client:
+                made = client.end()
+                self.assertEqual(server.end(), made)
+            weir.wait_intervals(1)
+            lost = self.lost(weir)
+            print(f"{made / seconds:.0f} connections/s, lost {lost}", flush=True)
+            weir.stop()
+            self.check(weir, link, link.client_ip, made, 100, 200)
+            self.assertEqual(lost, {})
+
+
+if __name__ == "__main__":
+    harness.main()
