@@ -36,14 +36,18 @@ enum conn_established {
 	ESTABLISHED_REPORTED = 2,
 };
 
+/* How long HTTP is asked after a connection has come to rest: its program may read what came a little later. */
+#define RESTED_LONG 2
+
 struct conn {
 	__u64 sent, received; /* reported so far */
 	__u32 retransmits;    /* reported so far */
 	__u32 established;    /* enum conn_established */
 	__u32 role;	      /* enum conn_role */
 	__u32 settled;	      /* counted in WEIR_STAT_SETTLED */
-	__u32 walked;	      /* walk that reported it last */
 	__u32 has_http;	      /* there is an http_conn beside it */
+	__u32 rest_sent, rest_received; /* sequence numbers when a walk found it at rest */
+	__u32 rested;	      /* walks that found it at rest, up to RESTED_LONG */
 	__u64 established_at; /* boot time, ns; 0 = before the start */
 	struct weir_conn_id id;
 };

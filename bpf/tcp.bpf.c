@@ -23,19 +23,15 @@ const volatile __u32 udp_bound_idle_walks = 1;
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 16384); /* set at load */
+	__uint(max_entries, 32768); /* set at load */
 	__type(key, __u32);
 	__type(value, struct weir_tcp_record);
 } walk_records SEC(".maps");
 
-/*
- * Set by user space. A walk goes in passes when there are more sockets than records: walk_count and
- * walk_full are reset before each pass, walk_number grows with each walk, so that a socket that was
- * reported in one pass leaves the room to others in the next.
- */
-__u32 walk_number = 0;
+/* Set to 0 by user space. A walk that has filled the records pauses: they are read, and it goes on from there. */
 __u32 walk_count = 0;
-__u32 walk_full = 0; /* sockets that found no room: they have moved nothing */
+/* The last walk: nothing is left for another one. */
+__u32 walk_last = 0;
 /* A connection that was established after this moment (boot time, ns) and was not seen to be accepted is left
  * to the next walk, so that it is not reported as the listener's and a moment later as its owner's. */
 __u64 walk_unowned_since = 0;
@@ -57,6 +53,7 @@ static __always_inline void connection_begins(const struct sock *sk, struct conn
 	conn->retransmits = 0;
 	conn->established = NOT_ESTABLISHED;
 	conn->settled = 0;
+	conn->rested = 0;
 	http_forget(sk, conn);
 	conn->role = ROLE_CONNECTION;
 }
@@ -87,7 +84,7 @@ static __always_inline void on_listen(const struct sock *sk)
 	conn_set_owner_current(conn);
 }
 
-static __always_inline void on_established(const struct sock *sk)
+static __always_inline void on_established(const struct sock *sk, int old)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
 	struct conn *conn = conn_get(sk);
@@ -95,7 +92,8 @@ static __always_inline void on_established(const struct sock *sk)
 	if (!tp)
 		return;
 	if (!conn) {
-		/* a child of a listener that is not followed: one of the kernel's own */
+		/* a child of a listener that is not followed, one of the kernel's own; or a connect
+		 * that began before the start */
 		conn = conn_create(sk);
 		if (!conn)
 			return;
@@ -105,10 +103,11 @@ static __always_inline void on_established(const struct sock *sk)
 	if (conn->role != ROLE_CONNECTION) {
 		connection_begins(sk, conn);
 		conn->retransmits = tp->total_retrans; /* of the SYN-ACK, reported as they happened */
-		conn->id.direction = WEIR_INCOMING;
+		conn->id.direction = old == TCP_SYN_SENT ? WEIR_OUTGOING : WEIR_INCOMING;
 		if (conn->id.owner == WEIR_OWNER_EXACT)
 			conn->id.owner = WEIR_OWNER_LISTENER;
-		stat_add(WEIR_STAT_ACCEPTED, 1);
+		if (conn->id.direction == WEIR_INCOMING)
+			stat_add(WEIR_STAT_ACCEPTED, 1);
 	}
 	id_note_peer(&conn->id);
 	conn->established_at = bpf_ktime_get_boot_ns();
@@ -214,7 +213,7 @@ static __always_inline void on_state_change(const struct sock *sk, int old, int 
 		on_listen(sk);
 		break;
 	case TCP_ESTABLISHED:
-		on_established(sk);
+		on_established(sk, old);
 		break;
 	case TCP_CLOSE:
 		on_close(sk);
@@ -227,7 +226,7 @@ static __always_inline void on_state_change(const struct sock *sk, int old, int 
 			/* a fast open that was answered before the handshake was done */
 			conn = conn_get(sk);
 			if (conn && conn->role == ROLE_LISTENER)
-				on_established(sk);
+				on_established(sk, old);
 		}
 		conn = old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT ? conn_get(sk) : NULL;
 		if (conn && conn->role == ROLE_CONNECTION)
@@ -236,52 +235,82 @@ static __always_inline void on_state_change(const struct sock *sk, int old, int 
 	}
 }
 
-/* Reports what a live connection did since the last report. */
-static __always_inline void walk_connection(const struct sock *sk, struct conn *conn)
+/*
+ * Whether nothing has happened since a walk found all of it acknowledged and reported. Of most connections
+ * that is so most of the time, and it takes one look at one cache line of the socket.
+ */
+static __always_inline bool is_at_rest(const struct conn *conn, const struct tcp_sock *tp)
 {
-	struct weir_tcp_record *record;
-	struct http_conn *hc;
-	struct tcp_counters now;
-	struct tcp_sock *tp;
-	__u32 at = walk_count;
-	bool is_new, outgoing = conn->id.direction == WEIR_OUTGOING;
+	return conn->rested && tp->snd_nxt == conn->rest_sent && tp->rcv_nxt == conn->rest_received;
+}
 
-	if (conn->role != ROLE_CONNECTION || conn->walked == walk_number)
-		return;
-	if (conn->id.owner != WEIR_OWNER_EXACT && conn->established_at > walk_unowned_since)
-		return;
-	tp = bpf_skc_to_tcp_sock((void *)sk);
-	if (!tp)
-		return;
-	hc = conn->has_http ? http_get(sk) : NULL;
-	if (hc)
-		http_report_sum(&hc->http, &hc->record);
-	tcp_read_counters(sk, tp, outgoing, &now);
-	is_new = conn->established == ESTABLISHED_NEW;
-	if (!is_new && now.sent <= conn->sent && now.received <= conn->received &&
-	    now.retransmits <= conn->retransmits)
-		return;
-	record = bpf_map_lookup_elem(&walk_records, &at);
-	if (!record) {
-		walk_full++;
-		return;
-	}
+static __always_inline void fill_walk_record(struct weir_tcp_record *record, const struct sock *sk,
+					     const struct tcp_sock *tp, struct conn *conn, struct tcp_counters *now)
+{
 	record->kind = WEIR_RECORD_TCP;
 	record->time = bpf_ktime_get_boot_ns();
 	record->id = conn->id;
-	is_new = is_new && __sync_val_compare_and_swap(&conn->established, ESTABLISHED_NEW,
-						       ESTABLISHED_REPORTED) == ESTABLISHED_NEW;
-	record->flags = is_new ? WEIR_TCP_ESTABLISHED : 0;
-	record->bytes_sent = ADVANCE(conn->sent, now.sent);
+	record->flags = conn->established == ESTABLISHED_NEW &&
+					__sync_val_compare_and_swap(&conn->established, ESTABLISHED_NEW,
+								    ESTABLISHED_REPORTED) == ESTABLISHED_NEW ?
+				WEIR_TCP_ESTABLISHED :
+				0;
+	record->bytes_sent = ADVANCE(conn->sent, now->sent);
 	/* whether a FIN came is asked once more: it may have been counted and not been said */
-	if (now.received == tp->bytes_received)
-		now.received = tcp_without_fin(sk, now.received);
-	record->bytes_received = ADVANCE(conn->received, now.received);
-	record->retransmits = ADVANCE(conn->retransmits, now.retransmits);
+	if (now->received == tp->bytes_received)
+		now->received = tcp_without_fin(sk, now->received);
+	record->bytes_received = ADVANCE(conn->received, now->received);
+	record->retransmits = ADVANCE(conn->retransmits, now->retransmits);
 	record_rtt(record, tp);
 	record->error = 0;
-	conn->walked = walk_number;
-	walk_count = at + 1;
+}
+
+static __always_inline void walk_http(struct http_conn *hc)
+{
+	if (hc)
+		http_report_sum(&hc->http, &hc->record);
+}
+
+/* Reports what a live connection did since the last report. False when the records are full: nothing was moved. */
+static __always_inline bool walk_connection(const struct sock *sk, struct conn *conn)
+{
+	__u32 at = walk_count, snd_nxt, rcv_nxt;
+	struct weir_tcp_record *record;
+	struct tcp_counters now;
+	struct tcp_sock *tp;
+	bool rests;
+
+	if (conn->role != ROLE_CONNECTION)
+		return true;
+	if (conn->id.owner != WEIR_OWNER_EXACT && conn->established_at > walk_unowned_since)
+		return true;
+	tp = bpf_skc_to_tcp_sock((void *)sk);
+	if (!tp)
+		return true;
+	rests = is_at_rest(conn, tp);
+	if (conn->has_http && (!rests || conn->rested < RESTED_LONG || walk_last))
+		walk_http(http_get(sk));
+	if (rests) {
+		conn->rested = RESTED_LONG;
+		return true;
+	}
+	snd_nxt = tp->snd_nxt;
+	rcv_nxt = tp->rcv_nxt;
+	rests = tp->snd_una == snd_nxt;
+	tcp_read_counters(sk, tp, conn->id.direction == WEIR_OUTGOING, &now);
+	if (conn->established == ESTABLISHED_NEW || now.sent > conn->sent || now.received > conn->received ||
+	    now.retransmits > conn->retransmits) {
+		record = bpf_map_lookup_elem(&walk_records, &at);
+		if (!record)
+			return false;
+		fill_walk_record(record, sk, tp, conn, &now);
+		walk_count = at + 1;
+	}
+	/* read before the counters: what has moved since then makes a difference to the next walk */
+	conn->rest_sent = snd_nxt;
+	conn->rest_received = rcv_nxt;
+	conn->rested = rests;
+	return true;
 }
 
 /* Starts to follow a socket that a task holds, or learns the owner of one that is followed. */
@@ -342,9 +371,8 @@ int weir_walk(struct bpf_iter__bpf_sk_storage_map *ctx)
 	struct sock *sk = ctx->sk;
 	struct conn *conn = ctx->value;
 
-	if (sk && conn)
-		walk_connection(sk, conn);
-	return 0;
+	/* 1: the same socket again, when there is room */
+	return sk && conn && !walk_connection(sk, conn);
 }
 
 SEC("iter/task_file")

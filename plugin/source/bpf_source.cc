@@ -320,17 +320,24 @@ private:
                     std::string("cannot attach the iterators: ") + std::strerror(errno));
     }
 
-    // Runs an iterator program over everything it iterates over.
-    static bool run(const Link& link) {
+    // Runs an iterator program over everything it iterates over. on_pause: when the program asked to go on
+    // later, and at the end.
+    template <typename OnPause>
+    static bool run(const Link& link, OnPause on_pause) {
         const int fd = bpf_iter_create(bpf_link__fd(link.get()));
         if (fd < 0) return false;
         std::array<char, 256> nothing{};  // the programs write to maps, not here
         ssize_t n = 0;
-        while ((n = read(fd, nothing.data(), nothing.size())) > 0 ||
-               (n < 0 && (errno == EAGAIN || errno == EINTR))) {
+        for (bool goes_on = true; goes_on;) {
+            n = read(fd, nothing.data(), nothing.size());
+            goes_on = n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+            on_pause();
         }
         close(fd);
         return n == 0;
+    }
+    static bool run(const Link& link) {
+        return run(link, [] {});
     }
 
     // Follows the connections and listeners that exist. First those that this host opened, so that
@@ -371,16 +378,13 @@ private:
         constexpr std::int64_t kTimeToAcceptNs = 2'000'000'000;
         const std::int64_t now = system_clock().boot_ns();
         skeleton_->bss->walk_unowned_since = static_cast<__u64>(last ? now : now - kTimeToAcceptNs);
-        // a full pass moves what fits; sockets that found no room are moved by the next
-        skeleton_->bss->walk_number++;
-        for (bool again = true; again;) {
-            skeleton_->bss->walk_count = 0;
-            skeleton_->bss->walk_full = 0;
-            if (!run(walk_link_)) log_.warning("the walk over connections ended early");
+        skeleton_->bss->walk_last = last;
+        const bool whole = run(walk_link_, [&] {
             const std::uint32_t count = skeleton_->bss->walk_count;
             for (std::uint32_t i = 0; i < count; i++) sink.on_tcp(records_[i]);
-            again = skeleton_->bss->walk_full != 0 && count != 0;
-        }
+            skeleton_->bss->walk_count = 0;
+        });
+        if (!whole) log_.warning("the walk over connections ended early");
     }
 
     void walk_udp(RecordSink& sink) {
