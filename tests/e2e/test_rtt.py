@@ -64,7 +64,7 @@ class Rtt(unittest.TestCase):
                 shown += link.ss()
             api = weir.api
             weir.wait_intervals(1)
-            row = next(r for r in api("summary", view="ip", **{"from": "-5m"})["data"]
+            row = next(r.get("measures", r) for r in api("summary", view="ip", **{"from": "-5m"})["data"]
                        if r["client"]["name"] == link.client_ip and r["server"]["name"] == link.server_ip)
             traffic.do("close")
             weir.stop()
@@ -90,6 +90,7 @@ class Rtt(unittest.TestCase):
                 traffic.do("open", 2)
                 traffic.do("exchange", 100, 200)
                 traffic.do("close")
+            time.sleep(0.5)  # the server's last acknowledgement is under way
             weir.stop()
             for direction in ("outgoing", "incoming"):
                 points = weir.points("netflow", direction=direction, client_ip=link.client_ip, server_port=PORT)

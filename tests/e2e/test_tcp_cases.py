@@ -769,5 +769,30 @@ class WithinOneInterval(Cases, unittest.TestCase):
     interval = "60s"
 
 
+class BeforeTheStart(unittest.TestCase):
+    def test_a_connect_that_is_under_way(self):
+        with Link() as link:
+            case = Case("under_way", 7199, link)
+            case.nft("server", "input", "tcp dport PORT drop")
+            client = case.new_socket("client")
+            client.setblocking(False)
+            assert client.connect_ex((link.server_ip, case.port)) == errno.EINPROGRESS
+            with case.listener() as listener, Weir() as weir:
+                case.nft_clear("server")
+                server, _ = listener.accept()
+                client.settimeout(20)
+                exchange(client, server, 12, 34)
+                finish(client, server)
+                weir.stop()
+                pid = dict(pid=os.getpid())
+                case.expect("outgoing", pid, bytes_written=12, bytes_read=34, tcp_established=1, tcp_closed=1,
+                            retransmits=None)
+                case.expect("incoming", pid, bytes_written=34, bytes_read=12, tcp_established=1, tcp_closed=1,
+                            retransmits=None)
+                for tags, measures in case.expected:
+                    points = [p for p in weir.points("netflow", **tags) if p["dst_ip"] in (link.client_ip, link.server_ip)]
+                    self.assertEqual({m: total(points, m) for m in measures}, measures, tags)
+
+
 if __name__ == "__main__":
     harness.main()

@@ -51,9 +51,12 @@ class Program:
         self.process.communicate()
 
 
-def all_ports(namespace):
-    with harness.inside(namespace), open("/proc/sys/net/ipv4/ip_local_port_range", "w") as file:
-        file.write("1024 65535")
+def prepare(namespace):
+    """All ports for clients; and hardly a connection that waits for a time after its end, or the kernel is busy
+    for long when the namespace goes."""
+    for name, value in (("ip_local_port_range", "1024 65535"), ("tcp_max_tw_buckets", "1000")):
+        with harness.inside(namespace), open("/proc/sys/net/ipv4/" + name, "w") as file:
+            file.write(value)
 
 
 def memory_kib(pid, name="VmRSS"):
@@ -89,7 +92,7 @@ class Load(unittest.TestCase):
                 sweeps.append(weir.metric("weir_sweep_seconds"))
 
         with Link() as link, Weir(interval="2s") as weir:
-            all_ports(link.client)
+            prepare(link.client)
             with contextlib.ExitStack() as stack:
                 def start(*arguments):
                     return [stack.enter_context(Program(link.client, *arguments)) for _ in range(SHARES)]
@@ -117,7 +120,7 @@ class Load(unittest.TestCase):
     def test_20000_new_connections_a_second(self):
         seconds = int(os.environ.get("WEIR_LOAD_SECONDS", 10))
         with Link() as link, Weir(interval="2s") as weir:
-            all_ports(link.client)
+            prepare(link.client)
             with Program(link.client, "serve", link.client_ip, PORT, 100, 200, "once") as server, \
                     Program(link.client, "rate", link.client_ip, PORT, 100, 200, 20_000, seconds) as client:
                 made = client.end()
