@@ -134,4 +134,8 @@ class Load(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    sanitized = (harness.BUILD / "CMakeCache.txt").exists() and any(
+        line.startswith("WEIR_SANITIZE:") and line.strip().split("=", 1)[1]
+        for line in (harness.BUILD / "CMakeCache.txt").read_text().splitlines())
+    harness.require(not sanitized, "a build with sanitizers needs more time and memory than is asked for here")
     harness.main()
