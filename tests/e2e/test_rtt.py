@@ -58,13 +58,12 @@ class Rtt(unittest.TestCase):
     def test_of_long_connections(self):
         with SlowLink(50) as link, Weir() as weir, Traffic(link) as traffic:
             shown = []
-            traffic.do("open", 5)
-            for _ in range(25):
+            traffic.do("open", 3)
+            for _ in range(20):
                 traffic.do("exchange", 100, 200)
                 shown += link.ss()
-            api = weir.api
             weir.wait_intervals(1)
-            row = next(r.get("measures", r) for r in api("summary", view="ip", **{"from": "-5m"})["data"]
+            row = next(r.get("measures", r) for r in weir.api("summary", view="ip", **{"from": "-5m"})["data"]
                        if r["client"]["name"] == link.client_ip and r["server"]["name"] == link.server_ip)
             traffic.do("close")
             weir.stop()
@@ -100,7 +99,7 @@ class Rtt(unittest.TestCase):
     def test_variation(self):
         with SlowLink(40, jitter_ms=15) as link, Weir() as weir, Traffic(link) as traffic:
             shown = []
-            traffic.do("open", 8)
+            traffic.do("open", 5)
             for _ in range(20):
                 traffic.do("exchange", 100, 200)
                 shown += link.ss()
