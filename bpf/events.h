@@ -64,6 +64,9 @@ enum weir_tcp_flags {
 	WEIR_TCP_ESTABLISHED = 1, /* first report of this connection */
 	WEIR_TCP_CLOSED = 2,	  /* last report of this connection */
 	WEIR_TCP_FAILED = 4,	  /* the connect failed, error says why; no connection was made */
+	WEIR_TCP_ADOPTED = 8,	  /* with ESTABLISHED: its begin was not seen */
+	WEIR_TCP_RESET = 16,	  /* with CLOSED: this end had not said that it was done; with FAILED: by an error
+				   * of the connection, its program did not give up */
 };
 
 /* What a TCP connection did since its last record. */

@@ -127,7 +127,13 @@ static __always_inline __u32 connect_error(const struct sock *sk, const struct t
 	return tp->total_retrans ? ETIMEDOUT : ECONNABORTED;
 }
 
-static __always_inline void on_close(const struct sock *sk)
+/* First reports say when the begin was not seen. */
+static __always_inline __u32 established_flags(const struct conn *conn)
+{
+	return conn->established_at ? WEIR_TCP_ESTABLISHED : WEIR_TCP_ESTABLISHED | WEIR_TCP_ADOPTED;
+}
+
+static __always_inline void on_close(const struct sock *sk, int old)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
 	struct conn *conn = conn_get(sk);
@@ -163,15 +169,17 @@ static __always_inline void on_close(const struct sock *sk)
 	case NOT_ESTABLISHED:
 		if (record.id.direction != WEIR_OUTGOING)
 			return;
-		record.flags = WEIR_TCP_FAILED;
+		record.flags = sk->sk_err ? WEIR_TCP_FAILED | WEIR_TCP_RESET : WEIR_TCP_FAILED;
 		record.error = connect_error(sk, tp);
 		break;
 	case ESTABLISHED_NEW:
-		record.flags = WEIR_TCP_ESTABLISHED | WEIR_TCP_CLOSED;
+		record.flags = established_flags(conn) | WEIR_TCP_CLOSED;
 		break;
 	default:
 		record.flags = WEIR_TCP_CLOSED;
 	}
+	if (record.flags & WEIR_TCP_CLOSED && (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT))
+		record.flags |= WEIR_TCP_RESET;
 	if (bpf_ringbuf_output(&ring, &record, sizeof(record), ring_flags(sizeof(record))))
 		stat_add(WEIR_STAT_RING_FULL_TCP, 1);
 }
@@ -216,7 +224,7 @@ static __always_inline void on_state_change(const struct sock *sk, int old, int 
 		on_established(sk, old);
 		break;
 	case TCP_CLOSE:
-		on_close(sk);
+		on_close(sk, old);
 		break;
 	case TCP_FIN_WAIT1:
 	case TCP_LAST_ACK:
@@ -253,7 +261,7 @@ static __always_inline void fill_walk_record(struct weir_tcp_record *record, con
 	record->flags = conn->established == ESTABLISHED_NEW &&
 					__sync_val_compare_and_swap(&conn->established, ESTABLISHED_NEW,
 								    ESTABLISHED_REPORTED) == ESTABLISHED_NEW ?
-				WEIR_TCP_ESTABLISHED :
+				established_flags(conn) :
 				0;
 	record->bytes_sent = ADVANCE(conn->sent, now->sent);
 	/* whether a FIN came is asked once more: it may have been counted and not been said */

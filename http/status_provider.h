@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "plugin/base/ledger.h"
+#include "plugin/flow/batch.h"
 
 namespace weir::http {
 
@@ -26,6 +27,15 @@ struct Overhead {
     std::string step_reason;
 };
 
+// The network namespaces of the host, as far as they are looked into for translated connections and for the
+// kernel's counters.
+struct Namespaces {
+    std::uint64_t known = 0;
+    std::uint64_t left_out = 0;  // there are too many
+    std::uint64_t tracked = 0;   // of the known: connection tracking is followed
+    std::string problem;         // why not all are; empty when all are
+};
+
 struct Facts {
     std::string version;
     std::string abi;  // "major.minor"
@@ -36,6 +46,7 @@ struct Facts {
     std::int64_t started_ns = 0;  // wall time
     std::int64_t interval_ns = 0;
     std::optional<Overhead> overhead;  // nothing where it is not measured
+    std::optional<Namespaces> namespaces;
 };
 
 struct Metric {
@@ -54,7 +65,8 @@ public:
     virtual ~StatusProvider() = default;
     virtual Health health() const = 0;
     virtual Facts facts() const = 0;
-    virtual LossCounts losses() const = 0;  // since the start
+    virtual LossCounts losses() const = 0;                      // since the start
+    virtual ReconciledCounts reconciled() const { return {}; }  // since the start
     virtual std::vector<Metric> metrics() const = 0;
 };
 

@@ -30,12 +30,18 @@ Json error_json(const ApiError& error) {
 
 Response error_response(const ApiError& error) { return json_response(error.status, error_json(error)); }
 
-Json coverage_json(const LossCounts& losses) {
+Json coverage_json(const LossCounts& losses, const ReconciledCounts& reconciled) {
     Json lost = Json::object();
     for (std::size_t i = 0; i < kLossCount; i++) {
         if (losses[i] != 0) lost[std::string(kLosses[i].name)] = losses[i];
     }
-    return {{"complete", lost.empty()}, {"lost", lost}, {"reconciled", Json::object()}};
+    Json held = Json::object();
+    for (std::size_t i = 0; i < kKernelCounters; i++) {
+        if (!reconciled[i]) continue;
+        held[std::string(kKernelCounterNames[i])] = {{"kernel", reconciled[i]->kernel},
+                                                     {"seen", reconciled[i]->seen}};
+    }
+    return {{"complete", lost.empty()}, {"lost", lost}, {"reconciled", held}};
 }
 
 DataAnswer::DataAnswer(const query::TimeRange& range, query::Resolution resolution)
@@ -43,9 +49,10 @@ DataAnswer::DataAnswer(const query::TimeRange& range, query::Resolution resoluti
              {"to", json_time(range.to_ns)},
              {"resolution", resolution == query::Resolution::detail ? "detail" : "minute"}}) {}
 
-Response DataAnswer::finish(const LossCounts& losses, std::chrono::steady_clock::time_point began) {
+Response DataAnswer::finish(const LossCounts& losses, const ReconciledCounts& reconciled,
+                            std::chrono::steady_clock::time_point began) {
     using std::chrono::duration_cast, std::chrono::microseconds, std::chrono::steady_clock;
-    json_["coverage"] = coverage_json(losses);
+    json_["coverage"] = coverage_json(losses, reconciled);
     json_["took_us"] = duration_cast<microseconds>(steady_clock::now() - began).count();
     return json_response(200, json_);
 }

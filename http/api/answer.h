@@ -29,7 +29,7 @@ Response csv_response(std::string_view name, std::string body);  // a download, 
 Json error_json(const ApiError& error);
 Response error_response(const ApiError& error);
 
-Json coverage_json(const LossCounts& losses);
+Json coverage_json(const LossCounts& losses, const ReconciledCounts& reconciled);
 
 // A data answer: times and resolution, then what the endpoint adds, then coverage and duration.
 class DataAnswer {
@@ -38,7 +38,8 @@ public:
 
     Json& operator[](const char* member) { return json_[member]; }
     void add(const Json& members) { json_.update(members); }
-    Response finish(const LossCounts& losses, std::chrono::steady_clock::time_point began);
+    Response finish(const LossCounts& losses, const ReconciledCounts& reconciled,
+                    std::chrono::steady_clock::time_point began);
 
 private:
     Json json_;

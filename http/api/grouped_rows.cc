@@ -154,7 +154,7 @@ ApiResult answer_rows(const Context& context, const Scope& scope, const RowQuery
     answer["other"] = {{"groups", beyond}};
     answer["other"].update(measures_json(result->rest, measures, scope.seconds()));
     answer["groups"] = result->group_count;
-    return answer.finish(result->losses, context.began);
+    return answer.finish(result->losses, result->reconciled, context.began);
 }
 
 }  // namespace weir::http

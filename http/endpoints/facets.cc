@@ -57,6 +57,7 @@ ApiResult facets(const Context& context) {
     Table all{{{"field"}, {"value"}, {"count"}}, {}};
     query::Resolution resolution = query::Resolution::detail;
     LossCounts losses{};
+    ReconciledCounts reconciled{};
     for (const auto& named : fields) {
         const auto result = count_values(context, scope, named);
         if (!result) return tl::unexpected(result.error());
@@ -67,12 +68,13 @@ ApiResult facets(const Context& context) {
         std::move(values.rows.begin(), values.rows.end(), std::back_inserter(all.rows));
         resolution = result->resolution;
         losses = result->losses;
+        reconciled = result->reconciled;
     }
     if (scope.csv) return csv_response("facets", to_csv(all));
     DataAnswer answer(scope.range, resolution);
     answer["data"] = std::move(data);
     answer["distinct"] = std::move(distinct);
-    return answer.finish(losses, context.began);
+    return answer.finish(losses, reconciled, context.began);
 }
 
 }  // namespace weir::http

@@ -145,7 +145,7 @@ ApiResult flows(const Context& context) {
     const bool counted = flows.records.histogram_step_ns != 0;
     answer["histogram"] = counted ? histogram_json(*page, range, flows.step_ns) : Json::array();
     answer["histogram_step"] = json_time(flows.step_ns);
-    return answer.finish(page->losses, context.began);
+    return answer.finish(page->losses, page->reconciled, context.began);
 }
 
 }  // namespace weir::http

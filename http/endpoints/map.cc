@@ -243,7 +243,7 @@ ApiResult map(const Context& context) {
     answer["data"] = graph_json;
     answer.add(graph_json);  // also beside it, where the sketch of the API has them
     answer["totals"] = measures_json(graph.totals, map.measures, map.scope.seconds());
-    return answer.finish(result.losses, context.began);
+    return answer.finish(result.losses, result.reconciled, context.began);
 }
 
 }  // namespace weir::http

@@ -73,6 +73,18 @@ private:
 
 double seconds(std::int64_t ns) { return static_cast<double>(ns) / 1e9; }
 
+void add_reconciled(MetricsText& text, const ReconciledCounts& reconciled) {
+    for (std::size_t i = 0; i < kKernelCounters; i++) {
+        if (!reconciled[i]) continue;
+        for (const auto& [side, value] :
+             {std::pair("kernel", reconciled[i]->kernel), std::pair("seen", reconciled[i]->seen)}) {
+            text.counter("weir_reconciled_total", "The kernel's own counters, and what Weir saw of the same.",
+                         static_cast<double>(value),
+                         {{"counter", std::string(kKernelCounterNames[i])}, {"side", side}});
+        }
+    }
+}
+
 void add_state(MetricsText& text, const StatusProvider& provider, std::int64_t now_ns) {
     const Facts facts = provider.facts();
     text.gauge(
@@ -85,6 +97,7 @@ void add_state(MetricsText& text, const StatusProvider& provider, std::int64_t n
         text.counter("weir_lost_total", "What was not seen or not kept, by reason; see /api/v1/status.",
                      static_cast<double>(losses[i]), {{"reason", std::string(kLosses[i].name)}});
     }
+    add_reconciled(text, provider.reconciled());
     for (const auto& metric : provider.metrics()) text.add(metric);
 }
 

@@ -36,6 +36,7 @@ struct SeriesQuery {
 struct SeriesData {
     query::Resolution resolution = query::Resolution::detail;
     LossCounts losses{};
+    ReconciledCounts reconciled{};
     std::size_t group_count = 0;
     std::vector<std::pair<Key, Values>> groups;  // one without a key when nothing is grouped
 };
@@ -92,7 +93,7 @@ tl::expected<SeriesData, ApiError> run(const Context& context, const SeriesQuery
     auto result = aggregate(context, std::move(query));
     if (!result) return tl::unexpected(result.error());
 
-    SeriesData out{result->resolution, result->losses, result->group_count, {}};
+    SeriesData out{result->resolution, result->losses, result->reconciled, result->group_count, {}};
     for (auto& group : result->groups) {  // the steps of a key follow each other
         if (out.groups.empty() || out.groups.back().first != group.key) {
             out.groups.emplace_back(group.key, Values());
@@ -204,7 +205,7 @@ ApiResult series(const Context& context) {
     answer["step"] = json_time(series.step_ns);
     if (!series.by.empty()) answer["groups"] = data->group_count;
     answer["data"] = data_json(series, *data);
-    return answer.finish(data->losses, context.began);
+    return answer.finish(data->losses, data->reconciled, context.began);
 }
 
 }  // namespace weir::http

@@ -21,6 +21,14 @@ Json overhead_json(const std::optional<Overhead>& overhead) {
             {"step_reason", json_text_or_null(overhead->step_reason)}};
 }
 
+Json namespaces_json(const std::optional<Namespaces>& namespaces) {
+    if (!namespaces) return nullptr;
+    return {{"known", namespaces->known},
+            {"left_out", namespaces->left_out},
+            {"tracked", namespaces->tracked},
+            {"problem", json_text_or_null(namespaces->problem)}};
+}
+
 Json losses_json(const LossCounts& losses) {
     Json out = Json::array();
     for (std::size_t i = 0; i < kLossCount; i++) {
@@ -69,7 +77,8 @@ Response status(const StatusProvider& provider, const query::QueryEngine* engine
                                {"uptime_s", static_cast<double>(now_ns - facts.started_ns) / 1e9},
                                {"interval_ms", facts.interval_ns / 1'000'000},
                                {"overhead", overhead_json(facts.overhead)},
-                               {"coverage", coverage_json(losses)},
+                               {"namespaces", namespaces_json(facts.namespaces)},
+                               {"coverage", coverage_json(losses, provider.reconciled())},
                                {"losses", losses_json(losses)},
                                {"store", store_json(engine)}});
 }

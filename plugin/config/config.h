@@ -25,11 +25,16 @@ struct Config {
     std::int64_t ephemeral_port = 0;       // client ports from here on fold to `*`; 0 = none do
     std::string loopback;                  // "keep" or "drop"
     bool ipv6_disabled = false;
+    std::string netlog_blacklist;     // rules for flows that are left out; see plugin/flow/flow_filter.h
+    std::int64_t dns_timeout_ns = 0;  // a query without an answer for so long has none
+    bool nat = true;                  // follow connection tracking
     std::map<std::string, std::string> tags;  // on every point
 
     struct Limits {
         std::int64_t flows = 0;          // rows of an interval, per layer
         std::int64_t routes = 0;         // of a server
+        std::int64_t domains = 0;        // addresses with a known domain
+        std::int64_t nat = 0;            // translated connections
         std::int64_t ring_bytes = 0;     // between kernel and collector, a power of two
         std::int64_t query_time_ns = 0;  // for one request to the API
         std::int64_t spool_bytes = 0;    // of points that the host does not take

@@ -17,14 +17,16 @@ constexpr std::int64_t kTickNs = 250'000'000;
 
 }  // namespace
 
-Collector::Collector(std::unique_ptr<Source> source, Settings settings, std::vector<Outlet*> outlets,
-                     const Clock& clock, Ledger& ledger)
+Collector::Collector(std::unique_ptr<Source> source, Settings settings, enrich::Enrichment& enrichment,
+                     std::vector<Outlet*> outlets, const Clock& clock, Ledger& ledger)
     : source_(std::move(source)),
       settings_(std::move(settings)),
       outlets_(std::move(outlets)),
       clock_(clock),
       ledger_(ledger),
-      flows_(settings_.flow, ledger),
+      enrichment_(enrichment),
+      reconciliation_(settings_.follows_udp),
+      flows_(settings_.flow, ledger, &enrichment),
       stop_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 Collector::~Collector() {
@@ -34,6 +36,7 @@ Collector::~Collector() {
 
 void Collector::start() {
     begin_ns_ = clock_.wall_ns();
+    reconciliation_.finish(enrichment_.counters(), {});  // where the kernel's counters stand now
     thread_ = start_thread("weir-collect", [this] { run(); });
 }
 
@@ -87,7 +90,9 @@ void Collector::finish_interval(std::int64_t end_ns, bool last) {
     last_sweep_ns_ = clock_.boot_ns() - started;
 
     end_ns = std::max(end_ns, begin_ns_ + 1);
+    flows_.expire(static_cast<std::uint64_t>(clock_.boot_ns()));
     std::unique_ptr<Batch> batch = flows_.finish(begin_ns_, end_ns);
+    reconcile(*batch);
     const LossCounts losses = ledger_.totals();
     for (std::size_t i = 0; i < kLossCount; i++) batch->losses[i] = losses[i] - losses_before_[i];
     losses_before_ = losses;
@@ -98,6 +103,17 @@ void Collector::finish_interval(std::int64_t end_ns, bool last) {
     last_end_ns_ = end_ns;
     const BatchPtr shared = std::move(batch);
     for (Outlet* outlet : outlets_) outlet->offer(shared);
+}
+
+void Collector::reconcile(Batch& batch) {
+    batch.reconciled = reconciliation_.finish(enrichment_.counters(), flows_.take_seen());
+    const std::lock_guard lock(reconciled_mutex_);
+    add_reconciled(reconciled_, batch.reconciled);
+}
+
+ReconciledCounts Collector::reconciled() const {
+    const std::lock_guard lock(reconciled_mutex_);
+    return reconciled_;
 }
 
 void Collector::take_change() {

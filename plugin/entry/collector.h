@@ -16,6 +16,8 @@
 
 #include "plugin/base/clock.h"
 #include "plugin/base/ledger.h"
+#include "plugin/enrich/enrichment.h"
+#include "plugin/enrich/reconciliation.h"
 #include "plugin/entry/outlet.h"
 #include "plugin/flow/flow_table.h"
 #include "plugin/source/source.h"
@@ -26,12 +28,13 @@ class Collector {
 public:
     struct Settings {
         std::int64_t interval_ns = 0;
+        bool follows_udp = false;  // for the reconciliation; does not change
         FlowOptions flow;
     };
 
-    // `source` is started already. The outlets, the clock and the ledger must outlive the collector.
-    Collector(std::unique_ptr<Source> source, Settings settings, std::vector<Outlet*> outlets,
-              const Clock& clock, Ledger& ledger);
+    // `source` and `enrichment` are started already. All but the source must outlive the collector.
+    Collector(std::unique_ptr<Source> source, Settings settings, enrich::Enrichment& enrichment,
+              std::vector<Outlet*> outlets, const Clock& clock, Ledger& ledger);
     ~Collector();
     Collector(const Collector&) = delete;
     Collector& operator=(const Collector&) = delete;
@@ -47,6 +50,8 @@ public:
     std::int64_t last_end_ns() const { return last_end_ns_.load(std::memory_order_relaxed); }
     // How long the last sweep over the live connections took.
     std::int64_t last_sweep_ns() const { return last_sweep_ns_.load(std::memory_order_relaxed); }
+    // Against the kernel's own counters, since the start.
+    ReconciledCounts reconciled() const;
     std::uint64_t last_flows() const { return last_flows_.load(std::memory_order_relaxed); }
 
 private:
@@ -55,6 +60,7 @@ private:
     bool collect_until(std::int64_t end_ns);
     std::int64_t next_end(std::int64_t now) const;
     void finish_interval(std::int64_t end_ns, bool last);
+    void reconcile(Batch& batch);
     void take_change();
 
     std::unique_ptr<Source> source_;
@@ -62,12 +68,16 @@ private:
     const std::vector<Outlet*> outlets_;
     const Clock& clock_;
     Ledger& ledger_;
+    enrich::Enrichment& enrichment_;
+    enrich::Reconciliation reconciliation_;
     FlowTable flows_;
     LossCounts losses_before_{};
     std::int64_t begin_ns_ = 0;
     int stop_fd_ = -1;  // eventfd
     std::mutex change_mutex_;
     std::optional<Settings> change_;
+    mutable std::mutex reconciled_mutex_;
+    ReconciledCounts reconciled_{};
     std::atomic<std::uint64_t> intervals_{0}, last_flows_{0};
     std::atomic<std::int64_t> last_end_ns_{0}, last_sweep_ns_{0};
     std::thread thread_;

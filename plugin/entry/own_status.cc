@@ -28,9 +28,11 @@ OwnStatus::OwnStatus(std::string host, std::int64_t interval_ns, const Capabilit
       started_ns_(clock.wall_ns()),
       interval_ns_(interval_ns) {}
 
-void OwnStatus::set_running(const Collector* collector, const Delivery* delivery, const Reporter* reporter) {
+void OwnStatus::set_running(const Collector* collector, const Delivery* delivery, const Reporter* reporter,
+                            const enrich::Enrichment* enrichment) {
     delivery_ = delivery;
     reporter_ = reporter;
+    enrichment_ = enrichment;
     collector_ = collector;
 }
 
@@ -54,7 +56,16 @@ http::Facts OwnStatus::facts() const {
     out.tier_reason = source_.why;
     out.started_ns = started_ns_;
     out.interval_ns = interval_ns_;
+    if (const enrich::Enrichment* enrichment = enrichment_) {
+        const enrich::WatchStatus watch = enrichment->status();
+        out.namespaces = {watch.namespaces, watch.left_out, watch.tracked, watch.problem};
+    }
     return out;
+}
+
+ReconciledCounts OwnStatus::reconciled() const {
+    const Collector* collector = collector_;
+    return collector == nullptr ? ReconciledCounts() : collector->reconciled();
 }
 
 std::vector<http::Metric> OwnStatus::metrics() const {
@@ -69,6 +80,17 @@ std::vector<http::Metric> OwnStatus::metrics() const {
         add("weir_flows", "flows in the last interval", gauge, static_cast<double>(collector->last_flows()));
         add("weir_sweep_seconds", "time of the last walk over live connections", gauge,
             static_cast<double>(collector->last_sweep_ns()) * 1e-9);
+    }
+    if (const enrich::Enrichment* enrichment = enrichment_) {
+        const enrich::WatchStatus watch = enrichment->status();
+        add("weir_namespaces", "network namespaces known", gauge, static_cast<double>(watch.namespaces));
+        add("weir_namespaces_tracked", "network namespaces whose connection tracking is followed", gauge,
+            static_cast<double>(watch.tracked));
+        add("weir_nat_entries", "translated connections known", gauge,
+            static_cast<double>(enrichment->nat_size()));
+        add("weir_nat_overflows_total",
+            "times that connection tracking was listed anew because events were lost", counter,
+            static_cast<double>(watch.overflows));
     }
     if (const Delivery* delivery = delivery_) {
         const Delivery::Pending pending = delivery->pending();

@@ -22,12 +22,14 @@ public:
               const Ledger& ledger);
 
     // Until then it is not healthy. All must outlive the server.
-    void set_running(const Collector* collector, const Delivery* delivery, const Reporter* reporter);
+    void set_running(const Collector* collector, const Delivery* delivery, const Reporter* reporter,
+                     const enrich::Enrichment* enrichment);
     void set_interval(std::int64_t interval_ns) { interval_ns_ = interval_ns; }
 
     http::Health health() const override;
     http::Facts facts() const override;
     LossCounts losses() const override { return ledger_.totals(); }
+    ReconciledCounts reconciled() const override;
     std::vector<http::Metric> metrics() const override;
 
 private:
@@ -40,6 +42,7 @@ private:
     std::atomic<const Collector*> collector_{nullptr};
     std::atomic<const Delivery*> delivery_{nullptr};
     std::atomic<const Reporter*> reporter_{nullptr};
+    std::atomic<const enrich::Enrichment*> enrichment_{nullptr};
 };
 
 }  // namespace weir::entry

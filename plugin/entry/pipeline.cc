@@ -46,7 +46,16 @@ Collector::Settings collector_settings(const config::Config& config) {
     flow.routes.per_server = static_cast<std::size_t>(config.limits.routes);
     flow.redact = config.http_redact;
     flow.max_rows = static_cast<std::size_t>(config.limits.flows);
-    return {config.interval_ns, flow};
+    flow.dns.timeout_ns = static_cast<std::uint64_t>(config.dns_timeout_ns);
+    return {config.interval_ns, config.follows("udp"), flow};
+}
+
+enrich::EnrichOptions enrich_options(const config::Config& config) {
+    enrich::EnrichOptions out;
+    out.nat = config.nat;
+    out.max_nat = static_cast<std::size_t>(config.limits.nat);
+    out.max_domains = static_cast<std::size_t>(config.limits.domains);
+    return out;
 }
 
 BpfOptions source_options(const config::Config& config) {
@@ -100,7 +109,8 @@ public:
           reporter_(Reporter::make(host, ledger_)),
           delivery_(Delivery::make(host, reporter_, ledger_, delivery_options(host, config))),
           to_host_(kQueuedBatches, ledger_),
-          to_store_(kQueuedBatches, ledger_) {}
+          to_store_(kQueuedBatches, ledger_),
+          enrichment_(enrich_options(config), *reporter_, reporter_->logger(), ledger_) {}
 
     ~RunningPipeline() override { static_cast<void>(stop(std::chrono::steady_clock::now())); }
 
@@ -122,6 +132,7 @@ public:
     // Nothing calls the host any more once the reporter has stopped, so it goes last.
     Status stop(Deadline deadline) override {
         if (collector_) collector_->stop();
+        enrichment_.stop();
         const Delivery::End end = stop_delivery(deadline);
         if (store_writer_) store_writer_->join();
         if (server_) server_->stop();
@@ -199,11 +210,12 @@ private:
             store_writer_ = std::make_unique<StoreWriter>(*store_, to_store_, reporter_->logger());
             store_writer_->start();
         }
-        collector_ = std::make_unique<Collector>(std::move(source), collector_settings(config_), outlets,
-                                                 *reporter_, ledger_);
+        enrichment_.start();
+        collector_ = std::make_unique<Collector>(std::move(source), collector_settings(config_), enrichment_,
+                                                 outlets, *reporter_, ledger_);
         emitter_->start();
         collector_->start();
-        status_->set_running(collector_.get(), delivery_.get(), reporter_.get());
+        status_->set_running(collector_.get(), delivery_.get(), reporter_.get(), &enrichment_);
     }
 
     const Host& host_;
@@ -212,6 +224,7 @@ private:
     const std::shared_ptr<Reporter> reporter_;
     const std::shared_ptr<Delivery> delivery_;
     Outlet to_host_, to_store_;
+    enrich::Enrichment enrichment_;
     LateEngine engine_;
     const http::HttpCounters unused_counters_;  // of an endpoint that may not be there
     std::unique_ptr<OwnStatus> status_;

@@ -23,4 +23,13 @@ std::string_view to_string(HttpVersion version) {
     return "unknown";
 }
 
+void add_reconciled(ReconciledCounts& into, const ReconciledCounts& from) {
+    for (std::size_t i = 0; i < kKernelCounters; i++) {
+        if (!from[i]) continue;
+        if (!into[i]) into[i].emplace();
+        into[i]->kernel += from[i]->kernel;
+        into[i]->seen += from[i]->seen;
+    }
+}
+
 }  // namespace weir

@@ -174,6 +174,7 @@ inline constexpr std::array<std::string_view, kKernelCounters> kKernelCounterNam
 }};
 // Nothing where the kernel's counters could not be read.
 using ReconciledCounts = std::array<std::optional<Reconciled>, kKernelCounters>;
+void add_reconciled(ReconciledCounts& into, const ReconciledCounts& from);
 
 struct Batch {
     std::int64_t begin_ns = 0;  // wall time

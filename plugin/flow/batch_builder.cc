@@ -27,15 +27,6 @@ void add_bytes(Row& into, const Row& from) {
     into.bytes_read += from.bytes_read;
 }
 
-void add_reconciled(ReconciledCounts& into, const ReconciledCounts& from) {
-    for (std::size_t i = 0; i < kKernelCounters; i++) {
-        if (!from[i]) continue;
-        if (!into[i]) into[i].emplace();
-        into[i]->kernel += from[i]->kernel;
-        into[i]->seen += from[i]->seen;
-    }
-}
-
 constexpr std::array kConnectCounts = {
     &L4Row::connect_failed,      &L4Row::connect_refused, &L4Row::connect_timed_out,
     &L4Row::connect_unreachable, &L4Row::connect_reset,   &L4Row::connect_failed_other,

@@ -118,6 +118,7 @@ void FlowTable::set_options(FlowOptions options) {
 
 void FlowTable::on_tcp(const weir_tcp_record& record) {
     now_ = record.time;
+    seen_.add(record);
     if (options_.drop_tcp || is_dropped(record.id)) return;
     make_room();
     L4Row& row = rows_.l4(find_flow(record.id));
@@ -139,6 +140,7 @@ void FlowTable::on_tcp(const weir_tcp_record& record) {
 
 void FlowTable::on_udp(const weir_udp_record& record) {
     now_ = record.time;
+    seen_.add(record);
     const bool is_folded = (record.flags & WEIR_UDP_FOLDED) != 0;
     if (!is_folded && is_dropped(record.id)) return;
     make_room();

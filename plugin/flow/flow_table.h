@@ -23,6 +23,7 @@
 #include "plugin/flow/request.h"
 #include "plugin/flow/route_table.h"
 #include "plugin/flow/slow_table.h"
+#include "plugin/flow/seen_counts.h"
 #include "plugin/source/source.h"
 
 namespace weir {
@@ -58,6 +59,9 @@ public:
     // The interval's product, losses not filled in. The table is empty afterwards.
     std::unique_ptr<Batch> finish(std::int64_t begin_ns, std::int64_t end_ns);
 
+    // What was seen since the last time of what the kernel counts, too.
+    SeenCounts::ByNetns take_seen() { return seen_.take(); }
+
     // Takes effect from the next record on.
     void set_options(FlowOptions options);
 
@@ -91,6 +95,7 @@ private:
     Ledger& ledger_;
     Identity* const identity_;
     DnsTracker dns_;
+    SeenCounts seen_;
     std::uint64_t now_ = 0;  // boot time of the record in work
     BatchBuilder rows_;
     std::unique_ptr<Memory> memory_;

@@ -34,7 +34,8 @@ public:
     // elsewhere.
     virtual std::optional<Translation> translation(const weir_conn_id& id, std::uint64_t time) = 0;
 
-    // The client's own address, for an incoming connection whose client's address was translated on this host.
+    // The client's own address, for an incoming connection whose client's address was translated on this
+    // host.
     virtual std::optional<Address> client_behind(const weir_conn_id& id) = 0;
 
     // The container that the owner of a connection runs in; empty when it is none, or unknown.

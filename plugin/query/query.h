@@ -110,6 +110,7 @@ struct AggregateResult {
     Measures totals;              // over all groups
     Measures rest;                // over what is not in `groups`
     LossCounts losses{};          // of the range
+    ReconciledCounts reconciled{};
 };
 
 struct RecordQuery {
@@ -139,6 +140,7 @@ struct RecordPage {
     std::string next_cursor;  // empty on the last page
     std::vector<Bar> histogram;
     LossCounts losses{};
+    ReconciledCounts reconciled{};
 };
 
 struct StoreStatus {

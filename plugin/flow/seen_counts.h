@@ -1,0 +1,40 @@
+// What was seen of what the kernel counts by itself, by network namespace: the one side of the
+// reconciliation. What a configuration leaves out of points and store was seen all the same.
+//
+// How the kernel counts (net/ipv4/tcp.c, udp.c), and what that is in records:
+//   ActiveOpens   a SYN was sent: connections made, and failed, that this end began
+//   PassiveOpens  a connection was made that a listener of this end was asked for
+//   AttemptFails  a connect ended by an error; one that its program gave up is none
+//   EstabResets   a connection ended that neither end, or only the peer, had said that it was done
+//   RetransSegs   segments sent again, SYNs included, as the socket counts them
+//   In/OutDatagrams  datagrams that a program received or sent
+// Not in records are what the kernel does without a socket that is followed: it answers half-open connections
+// again (RetransSegs), and forgets those that the peer resets (AttemptFails).
+#pragma once
+
+#include <tsl/robin_map.h>
+
+#include <array>
+#include <cstdint>
+
+#include "bpf/events.h"
+#include "plugin/flow/batch.h"
+
+namespace weir {
+
+class SeenCounts {
+public:
+    using Counts = std::array<std::uint64_t, kKernelCounters>;
+    using ByNetns = tsl::robin_map<std::uint32_t, Counts>;
+
+    void add(const weir_tcp_record& record);
+    void add(const weir_udp_record& record);
+
+    // Since the last time.
+    ByNetns take();
+
+private:
+    ByNetns counts_;
+};
+
+}  // namespace weir
