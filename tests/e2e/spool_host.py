@@ -2,8 +2,13 @@
 
     spool_host.py PLUGIN CONFIG POINTS
 
-Reads commands on its standard input, one a line, and answers "ok": take, busy, closed, hang; stop ends it. What it takes is
-appended to POINTS before it says so to the plugin. Log and status go to its standard error.
+Reads commands on its standard input, one a line, and answers each with a line:
+  take, busy, closed, hang   how it answers points from now on
+  drain MS                   the code of weir.drain/1, then batches and points that wait
+  change TOML                the code of weir.reload/1, and last_error where it failed
+  keys                       the keys that can change
+  stop                       the code of stop; then it ends
+What it takes is appended to POINTS before it says so to the plugin. Log and status go to its standard error.
 """
 
 import ctypes as c
@@ -41,7 +46,23 @@ class PluginTable(c.Structure):
                 ("build_id", Str), *[(name, c.c_void_p) for name in ("describe", "schema", "sample", "validate", "probe")],
                 ("create", c.CFUNCTYPE(c.c_int32, c.c_void_p, c.c_void_p, c.c_void_p, c.c_char_p, c.c_uint64, c.c_void_p)),
                 ("start", CALL), ("reconfigure", c.c_void_p), ("pause", CALL), ("resume", CALL), ("request_stop", CALL),
-                ("stop", c.CFUNCTYPE(c.c_int32, c.c_void_p, c.c_uint64)), ("destroy", c.CFUNCTYPE(None, c.c_void_p))]
+                ("stop", c.CFUNCTYPE(c.c_int32, c.c_void_p, c.c_uint64)), ("destroy", c.CFUNCTYPE(None, c.c_void_p)),
+                ("last_error", c.CFUNCTYPE(c.c_int32, c.c_void_p, c.c_char_p, c.c_uint64, c.POINTER(c.c_uint64))),
+                ("get_extension", c.CFUNCTYPE(c.c_void_p, c.c_void_p, c.c_char_p, c.c_uint64))]
+
+
+class Pending(c.Structure):
+    _fields_ = [("struct_size", c.c_uint32), ("reserved0", c.c_uint32), *[(n, c.c_uint64) for n in ("batches", "points", "bytes", "lost_points")]]
+
+
+class Drain(c.Structure):
+    _fields_ = [("struct_size", c.c_uint32), ("reserved0", c.c_uint32), ("drain", c.CFUNCTYPE(c.c_int32, c.c_void_p, c.c_uint64)),
+                ("pending", c.CFUNCTYPE(c.c_int32, c.c_void_p, c.POINTER(Pending)))]
+
+
+class Reload(c.Structure):
+    _fields_ = [("struct_size", c.c_uint32), ("reserved0", c.c_uint32), ("keys", c.CFUNCTYPE(c.c_int32, c.POINTER(Str))),
+                ("change", c.CFUNCTYPE(c.c_int32, c.c_void_p, c.POINTER(Str)))]
 
 
 def say(text):
@@ -78,11 +99,37 @@ def main():
     code = plugin.start(instance)
     if code != 0:
         sys.exit(f"start answers {code}")
+    def extension(name, kind):
+        return c.cast(plugin.get_extension(instance, name, len(name)), c.POINTER(kind)).contents
+
+    def drain(argument):
+        pending = Pending(struct_size=c.sizeof(Pending))
+        code = extension(b"weir.drain/1", Drain).drain(instance, int(argument) * 1_000_000)
+        extension(b"weir.drain/1", Drain).pending(instance, c.byref(pending))
+        return f"{code} {pending.batches} {pending.points}"
+
+    def change(argument):
+        text = argument.replace("\\n", "\n").encode()
+        code = extension(b"weir.reload/1", Reload).change(instance, c.byref(Str(text, len(text))))
+        length = c.c_uint64()
+        plugin.last_error(instance, error, 4096, c.byref(length))
+        return f"{code} {error.raw[:length.value].decode() if code else ''}".strip()
+
+    def keys(_argument):
+        text = Str()
+        extension(b"weir.reload/1", Reload).keys(c.byref(text))
+        return text.data[:text.size].decode()
+
+    commands = {"drain": drain, "change": change, "keys": keys}
     print("ready", flush=True)
     for line in sys.stdin:
-        if line.strip() == "stop":
+        word, _, argument = line.strip().partition(" ")
+        if word == "stop":
             break
-        answer = line.strip()
+        if word in commands:
+            print(commands[word](argument), flush=True)
+            continue
+        answer = word
         if answer == "hang":
             released.clear()
         else:

@@ -127,6 +127,34 @@ class Spool(unittest.TestCase):
         self.assertEqual(self.host.stop(), "stop answers 0")
         self.check()
 
+    def test_drain_hands_over_what_waits(self):
+        self.host.start()
+        self.talk(3)
+        time.sleep(1.5)
+        code, batches, points = map(int, self.host.say("drain 300").split())
+        self.assertEqual(code, -8)
+        self.assertGreater(batches, 0)
+        self.assertGreater(points, 0)
+        self.assertEqual(self.host.say("take"), "ok")
+        self.assertEqual(self.host.say("drain 10000").split()[0], "0")
+        self.assertGreater(len(self.host.points()), 0)
+        self.assertEqual(self.host.stop(), "stop answers 0")
+        self.check()
+
+    def test_keys_change_without_a_restart(self):
+        self.host.start()
+        self.assertEqual(self.host.say("take"), "ok")
+        self.assertIn('"tags"', self.host.say("keys"))
+        self.talk(2.5)
+        self.assertEqual(self.host.say('change [[inputs.weir]]\\ninterval = "2s"\\ntags = {zone = "b"}'), "0")
+        self.talk(5)
+        self.assertRegex(self.host.say('change [[inputs.weir]]\\nservice = "other"'), "^-5 .*service")
+        self.assertRegex(self.host.say('change [[inputs.weir]]\\nintervall = "2s"'), "^-3 line 2: intervall")
+        self.assertEqual(self.host.stop(), "stop answers 0")
+        self.check()
+        zones = [p.get("zone") for p in self.host.points()]
+        self.assertEqual((zones[0], zones[-1]), (None, "b"))
+
 
 if __name__ == "__main__":
     harness.main()
