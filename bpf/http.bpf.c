@@ -150,13 +150,19 @@ static __always_inline void http_on_call(const struct sock *sk, struct http_conn
 static __always_inline struct http_conn *http_begin(const struct sock *sk)
 {
 	struct conn *conn = conn_get(sk);
+	struct http_conn *hc;
 
 	if (!conn)
 		conn = adopt_late(sk);
 	if (!conn || conn->role != ROLE_CONNECTION)
 		return NULL;
 	conn_used_by_current(conn);
-	return http_create(sk, conn);
+	if (!follow_http && !is_dns(&conn->id))
+		return NULL;
+	hc = http_create(sk, conn);
+	if (hc && is_dns(&conn->id))
+		hc->http.phase = HTTP_DNS;
+	return hc;
 }
 
 /* The socket was inherited or passed on, and this call is its new owner's. */
@@ -225,7 +231,9 @@ static __always_inline void on_data(const struct sock *sk, int len, bool rx)
 		changes_hands(sk, hc);
 	if (hc->http.phase == HTTP_NOT)
 		return;
-	if (hc->http.phase != HTTP_TLS)
+	if (hc->http.phase == HTTP_DNS)
+		dns_capture(&hc->record.id, len, rx);
+	else if (hc->http.phase != HTTP_TLS)
 		http_on_call(sk, hc, len, rx);
 	else if (follow_tls)
 		tls_on_call(sk, hc, len, rx);
@@ -234,7 +242,7 @@ static __always_inline void on_data(const struct sock *sk, int len, bool rx)
 static __always_inline void on_call(const struct sock *sk, int ret, bool rx)
 {
 	if (sk->sk_protocol == IPPROTO_TCP) {
-		if (follow_http)
+		if (follow_http || follow_dns)
 			on_data(sk, ret, rx);
 	} else if (sk->sk_protocol == IPPROTO_UDP) {
 		if (follow_udp && is_inet(sk))

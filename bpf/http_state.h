@@ -23,6 +23,7 @@ enum http_phase {
 	HTTP_ONE = 2,	  /* HTTP/1 is followed */
 	HTTP_TWO = 3,	  /* HTTP/2: its bytes go to user space */
 	HTTP_TLS = 4,	  /* ciphertext: followed where the program calls its TLS library */
+	HTTP_DNS = 6,	  /* not HTTP: its bytes go to user space */
 	HTTP_UPGRADED = 5, /* after a 101: HTTP/2 if its preface comes */
 };
 

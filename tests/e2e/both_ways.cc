@@ -41,7 +41,10 @@ int main(int count, char** arguments) {
     flow.service = "ebpf";
     flow.drop_loopback = false;
     entry::Outlet outlet(8, ledger);
-    entry::Collector collector(std::move(source), {1'000'000'000, flow}, {&outlet}, system_clock(), ledger);
+    enrich::Enrichment enrichment({}, system_clock(), Logger(), ledger);
+    enrichment.start();
+    entry::Collector collector(std::move(source), {1'000'000'000, true, flow}, enrichment, {&outlet},
+                               system_clock(), ledger);
     collector.start();
     std::puts("ready");
     std::fflush(stdout);
@@ -59,5 +62,6 @@ int main(int count, char** arguments) {
         write(*messages, **batch, messages_file);
     }
     end.join();
+    enrichment.stop();
     return lines_file.flush() && messages_file.flush() ? 0 : 1;
 }

@@ -1,10 +1,13 @@
 /* The helpers are pointers in libbpf's headers; native_open() sets them to the functions below. */
 #include "tests/unit/bpf/http_native.h"
 
-/* UDP is not part of it: its header needs the BPF compiler. */
+/* UDP and DNS are not part of it: their headers need the BPF compiler. */
 #define WEIR_UDP_H
 struct sock;
+struct weir_conn_id;
 static inline int on_udp(const struct sock *sk, int bytes, int received) { return 0; }
+static inline int is_dns(const struct weir_conn_id *id) { return 0; }
+static inline void dns_capture(const struct weir_conn_id *id, unsigned len, int received) {}
 
 #include "bpf/http.bpf.c"
 
@@ -268,7 +271,8 @@ void native_unreadable_call(struct native_conn *conn, int received, uint32_t byt
 void native_walk(struct native_conn *conn)
 {
 	current = conn;
-	http_report_from_walk(conn->has_http ? &conn->http : NULL);
+	if (conn->has_http)
+		http_report_sum(&conn->http.http, &conn->http.record);
 }
 
 void native_close(struct native_conn *conn)
