@@ -113,6 +113,46 @@ PluginText text_of(Bench& bench, Subject& subject, std::string_view id) {
     });
 }
 
+void check_reload(Bench& bench, Subject& subject) {
+    const auto* reload = extension<weir_ext_reload>(bench.plugin(), subject.get(), WEIR_EXT_RELOAD);
+    if (reload == nullptr) return;
+    if (!bench.check(
+            WEIR_HAS(weir_ext_reload, reload, change) && reload->keys != nullptr && reload->change != nullptr,
+            "the table of " WEIR_EXT_RELOAD " is not whole")) {
+        return;
+    }
+    weir_static keys{};
+    bench.expect(reload->keys(&keys), WEIR_OK, "reload.keys");
+    bench.check(parse_json({keys.data, keys.size}).is_array(), "reload.keys is no JSON array");
+    bench.expect(reload->keys(nullptr), WEIR_E_INVALID_ARGUMENT, "reload.keys(NULL)");
+    const std::string wrong = Bench::wrong_config();
+    const weir_borrowed config = host::borrowed(wrong);
+    bench.expect(reload->change(nullptr, &config), WEIR_E_INVALID_ARGUMENT, "reload.change(NULL)");
+    bench.expect(reload->change(subject.get(), &config), WEIR_E_CONFIG,
+                 "reload.change with a wrong configuration");
+}
+
+const weir_ext_drain* drain_of(Bench& bench, Subject& subject) {
+    const auto* drain = extension<weir_ext_drain>(bench.plugin(), subject.get(), WEIR_EXT_DRAIN);
+    if (drain == nullptr) return nullptr;
+    const bool whole =
+        WEIR_HAS(weir_ext_drain, drain, pending) && drain->drain != nullptr && drain->pending != nullptr;
+    return bench.check(whole, "the table of " WEIR_EXT_DRAIN " is not whole") ? drain : nullptr;
+}
+
+void check_drain(Bench& bench, Subject& subject) {
+    const weir_ext_drain* drain = drain_of(bench, subject);
+    if (drain == nullptr) return;
+    bench.verdict().step("drain");
+    bench.expect(drain->drain(subject.get(), 5'000'000'000U), WEIR_OK, "drain while the host takes points");
+    bench.expect(drain->drain(nullptr, 0), WEIR_E_INVALID_ARGUMENT, "drain(NULL)");
+    weir_pending_v1 pending{};
+    pending.struct_size = offsetof(weir_pending_v1, points);
+    pending.points = 42;
+    bench.expect(drain->pending(subject.get(), &pending), WEIR_OK, "drain.pending");
+    bench.check(pending.points == 42, "drain.pending writes beyond struct_size");
+}
+
 void extensions(Bench& bench) {
     bench.load();
     const weir_plugin_v1& plugin = bench.plugin();
@@ -129,7 +169,12 @@ void extensions(Bench& bench) {
     bench.check(address.text.empty() || is_url, "the HTTP address is \"" + address.text + '"');
     const PluginText metrics = text_of<weir_ext_metrics>(bench, subject, WEIR_EXT_METRICS);
     bench.check(metrics.code != WEIR_OK || !metrics.text.empty(), "the metrics are empty");
+    check_reload(bench, subject);
+    check_drain(bench, subject);
     subject.stop();
+    if (const auto* drain = drain_of(bench, subject)) {
+        bench.expect(drain->drain(subject.get(), 0), WEIR_E_STATE, "drain when stopped");
+    }
     const PluginText afterwards = text_of<weir_ext_http_address>(bench, subject, WEIR_EXT_HTTP_ADDRESS);
     bench.check(afterwards.text.empty(), "a stopped instance says that it listens");
 }

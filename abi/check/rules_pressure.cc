@@ -1,8 +1,10 @@
 // A host that does not take points at once.
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <thread>
 
+#include "abi/check/process_state.h"
 #include "abi/check/rule.h"
 #include "abi/host/split_points.h"
 
@@ -134,6 +136,41 @@ void slow_host(Bench& bench) {
     subject.stop();
 }
 
+void hanging_host(Bench& bench) {
+    bench.load();
+    process_state before{};
+    process_state after{};
+    process_state_take(&before, 1);
+    Subject subject(bench);
+    std::atomic<bool> inside{false};
+    std::atomic<bool> released{false};
+    subject.host().on_emit([&] {
+        inside = true;
+        while (!released) std::this_thread::sleep_for(5ms);
+    });
+    subject.start();
+    bench.verdict().step("waiting for points");
+    if (!wait_for([&] { return inside.load(); }, bench.settings().patience)) {
+        bench.verdict().skip("no points came");
+        end_rule();
+    }
+    bench.verdict().step("stop while emit_points does not return");
+    const auto begun = std::chrono::steady_clock::now();
+    const weir_code code = bench.plugin().stop(subject.get(), 300'000'000U);
+    bench.check(std::chrono::steady_clock::now() - begun < 5s,
+                "stop waits for a callback that does not return");
+    bench.expect(code, WEIR_E_TIMEOUT, "stop while emit_points does not return");
+    subject.host().close();
+    subject.destroy();
+    released = true;
+    bench.verdict().step("after the callback returned");
+    std::this_thread::sleep_for(300ms);
+    bench.check(subject.host().stray_calls() == 0,
+                "the thread that was left in a callback calls the host again");
+    process_state_take(&after, before.threads);
+    bench.check(after.threads == before.threads, "the thread that was left in a callback does not end");
+}
+
 constexpr Rule kRules[] = {
     {"busy", "what a busy host did not take comes again, once and in order",
      [](Bench& bench) { refuse_for_a_while(bench, WEIR_EMIT_BUSY); }},
@@ -141,6 +178,7 @@ constexpr Rule kRules[] = {
      [](Bench& bench) { refuse_for_a_while(bench, WEIR_EMIT_CLOSED); }},
     {"stop-when-closed", "stop does not wait for a host that is closed", stop_when_closed},
     {"stop-when-busy", "stop keeps to its time when the host is busy", stop_when_busy},
+    {"hanging-host", "stop leaves a callback that does not return to the host", hanging_host},
     {"slow-host", "a callback that takes long holds no other call up", slow_host},
 };
 

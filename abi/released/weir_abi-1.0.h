@@ -63,8 +63,10 @@
  *   and offers them again, in order, each until it is taken. A batch that the host took (WEIR_EMIT_OK) is
  *   never offered again. What is beyond the bound is counted in the ledger (spool_full). What is in the spool
  *   when the instance stops, or when the process dies, is offered by the next instance with the same
- *   store.path and points_format; only a process that dies between the host's WEIR_EMIT_OK and the
- *   plugin's note of it, some milliseconds later, leaves a batch that is offered twice.
+ *   store.path and points_format. Only two things leave a batch that is offered twice, by the next instance:
+ *   a process that dies between the host's WEIR_EMIT_OK and the plugin's note of it, some milliseconds
+ *   later; and an emit_points that has not come back when the instance ends, as nobody knows what became of
+ *   that batch.
  *
  * STATES of an instance. A call in a state without an x answers WEIR_E_STATE and changes nothing.
  *
@@ -219,7 +221,7 @@ typedef struct weir_host_v1 {
     uint64_t (*global_tags)(weir_host_ctx ctx, weir_caller_char *buffer, uint64_t capacity,
                             uint64_t *length);
 
-    /* [plugin-thread, control's thread] Not 0 when long work should be cut short, as by request_stop(). */
+    /* [plugin-thread, control's thread] Not 0 when a start() under way should end, as by request_stop(). */
     int32_t (*should_stop)(weir_host_ctx ctx);
 
     /* [plugin-thread, control's thread] An optional interface of the host by its id, or NULL, which is
@@ -403,7 +405,8 @@ typedef struct weir_ext_drain {
      */
     weir_code (*drain)(weir_instance *instance, uint64_t timeout_ns) WEIR_NOEXCEPT;
 
-    /* [any-thread] Fills what lies inside out->struct_size, which the caller sets. All 0 before start. */
+    /* [any-thread] Fills what lies inside out->struct_size, which the caller sets. All 0 before start
+     * and after stop. */
     weir_code (*pending)(weir_instance *instance, weir_pending_v1 *out) WEIR_NOEXCEPT;
 } weir_ext_drain;
 

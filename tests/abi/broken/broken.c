@@ -61,7 +61,7 @@ static weir_emit_result emit(weir_host_ctx ctx, int32_t format, const uint8_t* b
         sigemptyset(&none);
         pthread_sigmask(SIG_SETMASK, &none, NULL);
     }
-    const int locks = IS(slow_host) || IS(reentry);
+    const int locks = IS(slow_host) || IS(hanging_host) || IS(reentry);
     if (locks) pthread_mutex_lock(&call_lock);
     weir_emit_result result = real_host.emit_points(ctx, format, bytes, size, points);
     if (locks) pthread_mutex_unlock(&call_lock);
@@ -217,6 +217,10 @@ static weir_code other_stop(weir_instance* instance, uint64_t timeout_ns) {
     if (IS(stop_at_once) && timeout_ns == 0 && instance->state == RUNNING) return WEIR_E_TIMEOUT;
     if (IS(stop_when_closed)) sleep_ms(5500);
     if (IS(stop_when_busy)) sleep_ms(3500);
+    if (IS(hanging_host)) {
+        pthread_mutex_lock(&call_lock);
+        pthread_mutex_unlock(&call_lock);
+    }
     return whole->stop(instance, timeout_ns);
 }
 

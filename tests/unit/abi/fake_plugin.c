@@ -33,6 +33,9 @@ struct weir_instance {
     int stop_requested; /* by request_stop(): cuts start() short */
     int stopping;       /* by stop(): the thread ends */
     int64_t stop_by;    /* monotonic ns, valid when stopping */
+    int ended;          /* the thread calls the host no more */
+    int left_behind;    /* stop() did not wait for a callback; whoever comes last frees the instance */
+    int destroyed;
     char error[256];
 
     /* The thread's own, and stop()'s after the join. */
@@ -199,6 +202,12 @@ static void hand_over(weir_instance* instance, uint64_t points, int32_t format) 
     free(batch.bytes);
 }
 
+static void release(weir_instance* instance) {
+    pthread_cond_destroy(&instance->changed);
+    pthread_mutex_destroy(&instance->mutex);
+    free(instance);
+}
+
 static void* collect(void* argument) {
     weir_instance* instance = argument;
     int stopping = 0;
@@ -208,14 +217,20 @@ static void* collect(void* argument) {
         while (!instance->stopping && monotonic_ns() < due) wait_until(instance, due);
         stopping = instance->stopping;
         const struct fake_config config = instance->config;
-        const int paused = instance->state == PAUSED;
+        const int silent = instance->state == PAUSED || instance->left_behind;
         pthread_mutex_unlock(&instance->mutex);
 
         const int finished = config.batches > 0 && instance->batches_made >= config.batches;
         const int32_t format =
             config.points_format ? (int32_t)config.points_format : instance->host.points_format;
-        if (!paused && !finished) hand_over(instance, config.points, format);
+        if (!silent && !finished) hand_over(instance, config.points, format);
     }
+    pthread_mutex_lock(&instance->mutex);
+    instance->ended = 1;
+    const int is_last = instance->destroyed;
+    pthread_cond_broadcast(&instance->changed);
+    pthread_mutex_unlock(&instance->mutex);
+    if (is_last) release(instance);
     return NULL;
 }
 
@@ -414,7 +429,14 @@ static weir_code end_thread(weir_instance* instance, uint64_t timeout_ns) {
     instance->stop_by = monotonic_ns() + (int64_t)(timeout_ns < most ? timeout_ns : most);
     instance->stopping = 1;
     pthread_cond_broadcast(&instance->changed);
+    const int64_t grace_over = instance->stop_by + 500000000;
+    while (!instance->ended && monotonic_ns() < grace_over) wait_until(instance, grace_over);
+    instance->left_behind = !instance->ended;
     pthread_mutex_unlock(&instance->mutex);
+    if (instance->left_behind) {
+        pthread_detach(instance->thread);
+        return failure(instance, WEIR_E_TIMEOUT, "a callback of the host does not return");
+    }
     pthread_join(instance->thread, NULL);
     sleep_ms(instance->config.stop_ms);
     if (instance->points_lost == 0) return WEIR_OK;
@@ -434,9 +456,11 @@ static weir_code stop(weir_instance* instance, uint64_t timeout_ns) {
 static void destroy(weir_instance* instance) {
     if (!instance) return;
     stop(instance, 2000000000);
-    pthread_cond_destroy(&instance->changed);
-    pthread_mutex_destroy(&instance->mutex);
-    free(instance);
+    pthread_mutex_lock(&instance->mutex);
+    instance->destroyed = 1;
+    const int is_last = !instance->left_behind || instance->ended;
+    pthread_mutex_unlock(&instance->mutex);
+    if (is_last) release(instance);
 }
 
 static weir_code last_error(weir_instance* instance, char* buffer, uint64_t capacity, uint64_t* length) {

@@ -3,6 +3,7 @@ import contextlib
 import gzip
 import http.server
 import os
+import re
 import socket
 import socketserver
 import struct
@@ -209,27 +210,44 @@ def read_message(data, names):
     at = 0
     while at < len(data):
         tag, at = read_varint(data, at)
-        value, at = read_varint(data, at)
+        if tag & 7 == 1:
+            value, at = struct.unpack("<d", data[at:at + 8])[0], at + 8
+        else:
+            value, at = read_varint(data, at)
         if tag & 7 == 2:
             size, value = value, data[at:at + value]
             at += size
             if len(value) != size:
                 raise ValueError("a message that breaks off")
-        elif tag & 7 != 0:
+        elif tag & 7 > 1:
             raise ValueError("wire type %d" % (tag & 7))
         found[names[tag >> 3]].append(value)
     return found
 
 
+# What the value of a field is called, by its number in PBPoints' Field, and how line protocol writes it.
+VALUES = {2: ("integer", lambda v: "%di" % (v - (1 << 64) if v >> 63 else v)),
+          3: ("unsigned", lambda v: "%du" % v),
+          4: ("double", repr),
+          5: ("bool", lambda v: "true" if v else "false"),
+          11: ("text", lambda v: '"%s"' % v.decode().replace("\\", "\\\\").replace('"', '\\"'))}
+
+
+def escaped(text):
+    return re.sub("([,= ])", r"\\\1", text)
+
+
 def line_of(data):
-    """A PBPoint as a line. Knows integers and strings."""
+    """A PBPoint as a line; fields of the measurement's order, as they come."""
     point = read_message(data, {1: "name", 2: "fields", 3: "time"})
     tags, fields = "", []
     for field in point["fields"]:
-        field = read_message(field, {1: "key", 2: "integer", 11: "text", 8: "is_tag"})
+        names = {1: "key", 8: "is_tag", 9: "type", 10: "unit", **{number: name for number, (name, _) in VALUES.items()}}
+        field = read_message(field, names)
         key = field["key"][0].decode()
         if field["is_tag"] == [1]:
-            tags += ",%s=%s" % (key, field["text"][0].decode())
-        else:
-            fields.append("%s=%di" % (key, field["integer"][0]))
+            tags += ",%s=%s" % (escaped(key), escaped(field["text"][0].decode()))
+            continue
+        value, = [write(field[name][0]) for name, write in VALUES.values() if field[name]]
+        fields.append("%s=%s" % (escaped(key), value))
     return "%s%s %s %d\n" % (point["name"][0].decode(), tags, ",".join(fields), point["time"][0])
