@@ -47,6 +47,7 @@ struct Facts {
     std::int64_t interval_ns = 0;
     std::optional<Overhead> overhead;  // nothing where it is not measured
     std::optional<Namespaces> namespaces;
+    std::uint64_t filtered_records = 0;  // left out as configured: no loss
 };
 
 struct Metric {

@@ -78,6 +78,7 @@ Response status(const StatusProvider& provider, const query::QueryEngine* engine
                                {"interval_ms", facts.interval_ns / 1'000'000},
                                {"overhead", overhead_json(facts.overhead)},
                                {"namespaces", namespaces_json(facts.namespaces)},
+                               {"filtered_records", facts.filtered_records},
                                {"coverage", coverage_json(losses, provider.reconciled())},
                                {"losses", losses_json(losses)},
                                {"store", store_json(engine)}});

@@ -9,6 +9,7 @@
 
 #include "plugin/base/listen_address.h"
 #include "plugin/config/keys.h"
+#include "plugin/flow/flow_filter.h"
 #include "plugin/protocol/route.h"
 
 namespace weir::config {
@@ -186,6 +187,9 @@ private:
                 wrong("http.listen",
                       http.listen + " is not a loopback address: set http.token, or listen on 127.0.0.1");
             }
+        }
+        if (const auto filter = FlowFilter::parse(config_.netlog_blacklist); !filter) {
+            wrong("netlog_blacklist", filter.error().message);
         }
         for (const std::string& pattern : config_.http_routes) {
             refuse("http_routes", pattern, protocol::RoutePatterns::mistake(pattern));

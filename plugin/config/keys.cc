@@ -92,6 +92,21 @@ const Key kKeys[] = {
      &Config::ipv6_disabled,
      "Leaves out flows over IPv6. IPv4 mapped in IPv6 counts as IPv4 and stays."},
     {"",
+     "netlog_blacklist",
+     Kind::text,
+     "\"\"",
+     0,
+     0,
+     {},
+     &Config::netlog_blacklist,
+     "Flows that are left out: rules over tcp, udp, ipv4, ipv6, src_port, dst_port, pid, ip_saddr, "
+     "ip_daddr,\n"
+     "ip6_saddr, ip6_daddr, process_name, k8s_src_pod, k8s_dst_pod with == != < <= > >= && || ! ( ),\n"
+     "ipnet_contains(\"10.0.0.0/8\", ip_daddr) and has_prefix(process_name, \"kube\"). A flow that meets any "
+     "of\n"
+     "several rules, separated by ; or a new line, is left out. Example:\n"
+     "\"\"\"ip_daddr == '169.254.169.254' && tcp; process_name == 'curl'\"\"\""},
+    {"",
      "dns_timeout",
      Kind::duration,
      "\"5s\"",
@@ -393,7 +408,8 @@ std::string Key::environment() const {
 }
 
 bool Key::can_change_while_running() const {
-    constexpr std::string_view kChanging[] = {"interval", "loopback", "ipv6_disabled", "tags"};
+    constexpr std::string_view kChanging[] = {"interval",         "loopback",    "ipv6_disabled",
+                                              "netlog_blacklist", "dns_timeout", "tags"};
     return std::find(std::begin(kChanging), std::end(kChanging), path()) != std::end(kChanging);
 }
 

@@ -100,6 +100,7 @@ void Collector::finish_interval(std::int64_t end_ns, bool last) {
 
     intervals_++;
     last_flows_ = batch->flows.size();
+    filtered_ = flows_.filtered();
     last_end_ns_ = end_ns;
     const BatchPtr shared = std::move(batch);
     for (Outlet* outlet : outlets_) outlet->offer(shared);

@@ -52,6 +52,8 @@ public:
     std::int64_t last_sweep_ns() const { return last_sweep_ns_.load(std::memory_order_relaxed); }
     // Against the kernel's own counters, since the start.
     ReconciledCounts reconciled() const;
+    // Records that the configured filter has left out.
+    std::uint64_t filtered() const { return filtered_.load(std::memory_order_relaxed); }
     std::uint64_t last_flows() const { return last_flows_.load(std::memory_order_relaxed); }
 
 private:
@@ -78,7 +80,7 @@ private:
     std::optional<Settings> change_;
     mutable std::mutex reconciled_mutex_;
     ReconciledCounts reconciled_{};
-    std::atomic<std::uint64_t> intervals_{0}, last_flows_{0};
+    std::atomic<std::uint64_t> intervals_{0}, last_flows_{0}, filtered_{0};
     std::atomic<std::int64_t> last_end_ns_{0}, last_sweep_ns_{0};
     std::thread thread_;
 };

@@ -56,6 +56,7 @@ http::Facts OwnStatus::facts() const {
     out.tier_reason = source_.why;
     out.started_ns = started_ns_;
     out.interval_ns = interval_ns_;
+    if (const Collector* collector = collector_) out.filtered_records = collector->filtered();
     if (const enrich::Enrichment* enrichment = enrichment_) {
         const enrich::WatchStatus watch = enrichment->status();
         out.namespaces = {watch.namespaces, watch.left_out, watch.tracked, watch.problem};
@@ -78,6 +79,8 @@ std::vector<http::Metric> OwnStatus::metrics() const {
         add("weir_intervals_total", "intervals collected", counter,
             static_cast<double>(collector->intervals()));
         add("weir_flows", "flows in the last interval", gauge, static_cast<double>(collector->last_flows()));
+        add("weir_filtered_records_total", "records that netlog_blacklist has left out", counter,
+            static_cast<double>(collector->filtered()));
         add("weir_sweep_seconds", "time of the last walk over live connections", gauge,
             static_cast<double>(collector->last_sweep_ns()) * 1e-9);
     }

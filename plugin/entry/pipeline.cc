@@ -46,6 +46,10 @@ Collector::Settings collector_settings(const config::Config& config) {
     flow.routes.per_server = static_cast<std::size_t>(config.limits.routes);
     flow.redact = config.http_redact;
     flow.max_rows = static_cast<std::size_t>(config.limits.flows);
+    // the configuration has been checked
+    if (auto filter = FlowFilter::parse(config.netlog_blacklist); filter && !filter->empty()) {
+        flow.filter = std::make_shared<const FlowFilter>(std::move(*filter));
+    }
     flow.dns.timeout_ns = static_cast<std::uint64_t>(config.dns_timeout_ns);
     return {config.interval_ns, config.follows("udp"), flow};
 }

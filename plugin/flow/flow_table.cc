@@ -274,11 +274,16 @@ std::unique_ptr<Batch> FlowTable::finish(std::int64_t begin_ns, std::int64_t end
     return batch;
 }
 
-bool FlowTable::is_dropped(const weir_conn_id& id) const {
+bool FlowTable::is_dropped(const weir_conn_id& id) {
     const Address remote = address_of(id.remote);
     if (options_.drop_v6 && !remote.is_v4()) return true;
-    return options_.drop_loopback &&
-           (remote.type() == AddressType::loopback || address_of(id.local).type() == AddressType::loopback);
+    if (options_.drop_loopback &&
+        (remote.type() == AddressType::loopback || address_of(id.local).type() == AddressType::loopback)) {
+        return true;
+    }
+    const bool is_filtered = options_.filter && options_.filter->leaves_out({id});
+    filtered_ += is_filtered;
+    return is_filtered;
 }
 
 // `id` as find_flow() has folded it.

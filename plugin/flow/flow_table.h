@@ -19,6 +19,7 @@
 #include "plugin/flow/batch_builder.h"
 #include "plugin/flow/dns_tracker.h"
 #include "plugin/flow/http2_table.h"
+#include "plugin/flow/flow_filter.h"
 #include "plugin/flow/identity.h"
 #include "plugin/flow/request.h"
 #include "plugin/flow/route_table.h"
@@ -37,6 +38,7 @@ struct FlowOptions {
     bool drop_tcp = false;         // connections; their requests stay
     std::size_t max_rows = 65536;  // of an interval, for each layer
     DnsOptions dns;
+    std::shared_ptr<const FlowFilter> filter;  // of what is left out, null: nothing
     RouteOptions routes;
     std::vector<std::string> redact;  // rules of protocol::Redaction
 };
@@ -62,6 +64,9 @@ public:
     // What was seen since the last time of what the kernel counts, too.
     SeenCounts::ByNetns take_seen() { return seen_.take(); }
 
+    // Records that the filter has left out since the start.
+    std::uint64_t filtered() const { return filtered_; }
+
     // Takes effect from the next record on.
     void set_options(FlowOptions options);
 
@@ -71,7 +76,7 @@ private:
     void on_lookup(const weir_conn_id& id, std::int16_t rcode, std::uint64_t latency) override;
     void on_answer(const weir_conn_id& id, const protocol::DnsMessage& answer, std::uint64_t time) override;
 
-    bool is_dropped(const weir_conn_id& id) const;
+    bool is_dropped(const weir_conn_id& id);
     void fold_client_port(std::uint16_t& port) const;
     bool is_client_local(const weir_conn_id& id);
     Flow flow_of(const weir_conn_id& id, const std::optional<Translation>& translation);
@@ -96,6 +101,7 @@ private:
     Identity* const identity_;
     DnsTracker dns_;
     SeenCounts seen_;
+    std::uint64_t filtered_ = 0;
     std::uint64_t now_ = 0;  // boot time of the record in work
     BatchBuilder rows_;
     std::unique_ptr<Memory> memory_;

@@ -185,3 +185,15 @@ Test(config, what_needs_a_restart_is_named) {
     cr_assert(contains(reloadable_json(), "\"interval\"") && contains(reloadable_json(), "\"tags\""));
     cr_assert_not(contains(reloadable_json(), "store.path"));
 }
+
+Test(config, mistakes_in_rules_have_a_place) {
+    const auto wrong = parse(
+        "[[inputs.weir]]\ninterval = \"5s\"\nnetlog_blacklist = \"\"\"\nudp\ntcp && bogus\"\"\"\n", nullptr);
+    cr_assert_not(wrong.has_value());
+    cr_assert(contains(wrong.error().message, "line 3: netlog_blacklist: \"bogus\" is not known"), "%s",
+              wrong.error().message.c_str());
+    cr_assert(contains(wrong.error().message, "line 2, column 8 of the rules"));
+    const auto right = parse("[[inputs.weir]]\nnetlog_blacklist = \"udp; dst_port == 53\"\n", nullptr);
+    cr_assert(right.has_value());
+    cr_assert(needing_restart(*parse("", nullptr), *right).empty());
+}

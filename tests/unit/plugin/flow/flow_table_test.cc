@@ -429,3 +429,17 @@ Test(flow_table, hidden_segments_are_nowhere) {
     }
     cr_assert(batch->strings[batch->l7[0].path] == "/reset/{redacted}");
 }
+
+Test(flow_table, leaves_out_what_the_filter_says) {
+    Ledger ledger;
+    FlowOptions filtered = options();
+    filtered.filter =
+        std::make_shared<const FlowFilter>(*FlowFilter::parse("dst_port == 80 && process_name == 'curl'"));
+    FlowTable table(filtered, ledger);
+    table.on_tcp(make_tcp({}, WEIR_TCP_ESTABLISHED, 1, 1));
+    add(table, make_http({}, "GET", "/", 200, 1));
+    table.on_tcp(make_tcp({.process = "wget"}, WEIR_TCP_ESTABLISHED, 1, 1));
+    cr_assert_eq(table.finish(1, 2)->flows.size(), 1u);
+    cr_assert_eq(table.filtered(), 2u);
+    for (const auto lost : ledger.totals()) cr_assert_eq(lost, 0u, "it is no loss");
+}
