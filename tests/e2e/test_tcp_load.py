@@ -15,7 +15,7 @@ PORT = 7400
 LOAD = harness.BUILD / "tests" / "e2e" / "tcp_load"
 LIVE = 100_000
 SHARES = 8  # of them: as many processes at either end, so that each is below the usual limit of descriptors
-MAX_SWEEP_SECONDS = 0.1
+MAX_SWEEP_SECONDS = 0.1  # for 100,000 ends of connections that all moved something, or twice as many at rest
 MAX_KIB = 150 * 1024
 
 
@@ -52,9 +52,9 @@ class Program:
 
 
 def prepare(namespace):
-    """All ports for clients; and hardly a connection that waits for a time after its end, or the kernel is busy
+    """As many ports for clients as there are that fold; and hardly a connection that waits for a time after its end, or the kernel is busy
     for long when the namespace goes."""
-    for name, value in (("ip_local_port_range", "1024 65535"), ("tcp_max_tw_buckets", "1000")):
+    for name, value in (("ip_local_port_range", "10001 65535"), ("tcp_max_tw_buckets", "1000")):
         with harness.inside(namespace), open("/proc/sys/net/ipv4/" + name, "w") as file:
             file.write(value)
 
@@ -84,7 +84,7 @@ class Load(unittest.TestCase):
 
     def test_100000_live_connections(self):
         """Both ends of each are on this host, so twice as many sockets are walked."""
-        sweeps = []
+        sweeps, at_rest = [], []
 
         def intervals(n):
             for _ in range(n):
@@ -99,10 +99,11 @@ class Load(unittest.TestCase):
 
                 servers = start("serve", "127.0.0.1", PORT, 100, 200)
                 clients = start("hold", "127.0.0.1", PORT, 100, 200, LIVE // SHARES, 4)
-                for command, times in (("open", 4), ("exchange", 1), ("exchange", 3)):
+                for command in ("open", "exchange", "exchange"):
                     for client in clients:
                         client.do(command)
-                    intervals(times)  # the last of which see nothing move
+                    intervals(4)
+                    at_rest.append(len(sweeps) - 1)
                 for client in clients:
                     client.do("close")
                     client.end()
@@ -114,7 +115,8 @@ class Load(unittest.TestCase):
             weir.stop()
             self.check(weir, link, "127.0.0.1", LIVE, 100, 200, exchanges=2)
             self.assertEqual(lost, {})
-            self.assertLessEqual(max(sweeps), MAX_SWEEP_SECONDS)
+            self.assertLessEqual(max(sweeps[i] for i in at_rest), MAX_SWEEP_SECONDS)
+            self.assertLessEqual(max(sweeps), 2 * MAX_SWEEP_SECONDS)
             self.assertLessEqual(resident, MAX_KIB)
 
     def test_20000_new_connections_a_second(self):
