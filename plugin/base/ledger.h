@@ -28,6 +28,7 @@ namespace weir {
     X(ring_full_dns, "DNS messages that found the ring to user space full") \
     X(udp_flows_full, "datagrams added to ~other because the kernel side's table was full") \
     X(dns_unreadable, "DNS messages whose bytes could not be read") \
+    X(udp_not_followed, "datagrams that passed before UDP was looked at again (without HTTP, on demand)") \
     X(socket_storage_refused, "sockets that the kernel gave no storage for") \
     X(http_buffer_unreadable, "sends or receives on HTTP sockets whose bytes could not be read") \
     X(seen_late, "connections first seen after they began: what they did before is missing") \

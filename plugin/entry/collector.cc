@@ -27,6 +27,7 @@ Collector::Collector(std::unique_ptr<Source> source, Settings settings, enrich::
       enrichment_(enrichment),
       reconciliation_(settings_.follows_udp),
       flows_(settings_.flow, ledger, &enrichment),
+      udp_demand_(source_->capabilities().calls_on_demand, ledger),
       stop_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 Collector::~Collector() {
@@ -76,12 +77,18 @@ bool Collector::collect_until(std::int64_t end_ns) {
         poll(fds.data(), fds.size(), static_cast<int>(wait_ms));
         if (fds[0].revents != 0) return false;
         source_->drain(flows_);
+        look_for_udp();
     }
 }
 
 std::int64_t Collector::next_end(std::int64_t now) const {
     const std::int64_t interval = settings_.interval_ns;
     return now - now % interval + interval;
+}
+
+void Collector::look_for_udp() {
+    const std::int64_t now = clock_.boot_ns();
+    if (udp_demand_.is_due(now)) source_->follow_calls(udp_demand_.check(enrichment_.counters(), now));
 }
 
 void Collector::finish_interval(std::int64_t end_ns, bool last) {

@@ -19,6 +19,7 @@
 #include "plugin/enrich/enrichment.h"
 #include "plugin/enrich/reconciliation.h"
 #include "plugin/entry/outlet.h"
+#include "plugin/entry/udp_demand.h"
 #include "plugin/flow/flow_table.h"
 #include "plugin/source/source.h"
 
@@ -64,6 +65,7 @@ private:
     void finish_interval(std::int64_t end_ns, bool last);
     void reconcile(Batch& batch);
     void take_change();
+    void look_for_udp();
 
     std::unique_ptr<Source> source_;
     Settings settings_;
@@ -73,6 +75,7 @@ private:
     enrich::Enrichment& enrichment_;
     enrich::Reconciliation reconciliation_;
     FlowTable flows_;
+    UdpDemand udp_demand_;
     LossCounts losses_before_{};
     std::int64_t begin_ns_ = 0;
     int stop_fd_ = -1;  // eventfd

@@ -65,21 +65,22 @@ const std::string& describe_json() {
 }
 
 ProbeResult probe() {
-    const auto requirements = check_requirements(true);
+    const auto requirements = check_requirements(true, true);
+    const BpfOptions options = possible({}, requirements);
     const Requirement* unmet = first_unmet(requirements);
-    bool http = true;
     Json list = Json::array();
     for (const Requirement& requirement : requirements) {
-        http = http && requirement.met;
         list.push_back({{"name", requirement.name},
                         {"met", requirement.met},
-                        {"optional", requirement.optional},
+                        {"optional", requirement.is_optional()},
                         {"detail", requirement.detail}});
     }
     ProbeResult out;
-    std::string why = http ? "L4 and L7 over tracepoints" : "L4 over tracepoints, without HTTP";
+    std::string why = !options.http  ? "L4 over tracepoints: only TCP, without HTTP"
+                      : !options.udp ? "L4 and L7 over tracepoints, without UDP"
+                                     : "L4 and L7 over tracepoints";
     if (unmet == nullptr) {
-        const Status loaded = try_load(http);
+        const Status loaded = try_load(options);
         out.can_run = loaded.has_value();
         list.push_back({{"name", "BPF programs load"},
                         {"met", out.can_run},

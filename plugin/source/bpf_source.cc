@@ -95,8 +95,9 @@ std::array<bpf_program*, 9> tls_programs(const weir_bpf& skeleton) {
 // What only the tracepoints of send and receive show.
 bool wants_calls(const BpfOptions& options) { return options.http || options.udp || options.dns; }
 
-// Opens and loads. `calls`: what needs the tracepoints of send and receive.
-Result<Skeleton> load(const BpfOptions& options, bool calls) {
+// Opens and loads.
+Result<Skeleton> load(const BpfOptions& options) {
+    const bool calls = wants_calls(options);
     const LibbpfLog words;
     Skeleton skeleton(weir_bpf::open());
     if (!skeleton) return tl::unexpected(load_error(-errno, words, true));
@@ -190,7 +191,22 @@ public:
         read_folds(sink);
     }
 
+    void follow_calls(bool wanted) override {
+        if (!capabilities_.calls_on_demand || wanted == !call_links_.empty()) return;
+        call_links_.clear();
+        if (!wanted) return;
+        for (bpf_program* program : {skeleton_->progs.weir_send, skeleton_->progs.weir_recv}) {
+            auto link = attach(program);
+            if (link) {
+                call_links_.push_back(std::move(*link));
+            } else {
+                log_.warning(link.error().message);
+            }
+        }
+    }
+
     void stop() override {
+        call_links_.clear();
         links_.clear();
         tls_.reset();
         tls_walk_link_.reset();
@@ -206,21 +222,22 @@ public:
 
 private:
     Status try_start() {
-        const auto requirements = check_requirements(wants_calls(options_));
+        const auto requirements = check_requirements(wants_calls(options_), options_.udp);
         if (const Requirement* unmet = first_unmet(requirements)) {
             const bool privileges = unmet->name == "privileges";
             return fail(privileges ? ErrorCode::no_privilege : ErrorCode::unsupported,
                         unmet->name + ": " + unmet->detail);
         }
-        bool calls = wants_calls(options_);
         for (const Requirement& requirement : requirements) {
-            if (requirement.met || !requirement.optional) continue;
-            calls = false;
-            log_.warning("without HTTP, UDP and DNS: " + requirement.name + ": " + requirement.detail);
+            if (requirement.met) continue;
+            const char* const less =
+                requirement.without == Without::udp ? "without UDP: " : "without HTTP, UDP and DNS: ";
+            log_.warning(less + requirement.name + ": " + requirement.detail);
         }
-        return load(options_, calls).and_then([&](Skeleton skeleton) {
+        options_ = possible(options_, requirements);
+        return load(options_).and_then([&](Skeleton skeleton) {
             skeleton_ = std::move(skeleton);
-            return attach_all(calls);
+            return attach_all(wants_calls(options_));
         });
     }
 
@@ -228,7 +245,8 @@ private:
         ring_.reset(ring_buffer__new(bpf_map__fd(skeleton_->maps.ring), on_record, this, nullptr));
         if (!ring_) return fail(ErrorCode::no_memory, "cannot map the ring to the kernel");
         std::vector<bpf_program*> programs = {skeleton_->progs.weir_state, skeleton_->progs.weir_synack};
-        if (calls) {
+        const bool on_demand = calls && !options_.http;
+        if (calls && !on_demand) {
             programs.push_back(skeleton_->progs.weir_send);
             programs.push_back(skeleton_->progs.weir_recv);
         }
@@ -243,7 +261,8 @@ private:
                          true,
                          calls && options_.http,
                          calls && options_.udp,
-                         calls && options_.dns};
+                         calls && options_.dns,
+                         on_demand};
         if (capabilities_.udp) {
             if (Status attached = attach_udp(); !attached) return attached;
         }
@@ -430,13 +449,14 @@ private:
         return 0;
     }
 
-    const BpfOptions options_;
+    BpfOptions options_;
     const Logger log_;
     Ledger& ledger_;
     Capabilities capabilities_;
     Skeleton skeleton_;
     std::unique_ptr<ring_buffer, RingDeleter> ring_;
     std::vector<Link> links_;
+    std::vector<Link> call_links_;  // those that come and go
     Link walk_link_, held_link_;
     std::unique_ptr<UdpFlows> udp_;
     std::unique_ptr<TlsProbes> tls_;
@@ -456,11 +476,19 @@ std::unique_ptr<Source> make_bpf_source(const BpfOptions& options, Logger log, L
     return std::make_unique<BpfSource>(options, std::move(log), ledger);
 }
 
-Status try_load(bool calls) {
-    BpfOptions options;
+BpfOptions possible(BpfOptions wanted, const std::vector<Requirement>& requirements) {
+    for (const Requirement& requirement : requirements) {
+        if (requirement.met) continue;
+        wanted.udp = false;
+        if (requirement.without != Without::udp) wanted.http = wanted.tls = wanted.dns = false;
+    }
+    return wanted;
+}
+
+Status try_load(BpfOptions options) {
     options.ring_bytes = 64 * 1024;
     options.walk_records = 64;
-    return load(options, calls).map([](const Skeleton&) {});
+    return load(options).map([](const Skeleton&) {});
 }
 
 }  // namespace weir

@@ -6,9 +6,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "plugin/base/ledger.h"
 #include "plugin/base/log.h"
+#include "plugin/source/requirements.h"
 #include "plugin/source/source.h"
 
 namespace weir {
@@ -28,8 +30,10 @@ struct BpfOptions {
 // Not thread-safe but for capabilities() after start(). The ledger must outlive the source.
 std::unique_ptr<Source> make_bpf_source(const BpfOptions& options, Logger log, Ledger& ledger);
 
-// Loads the programs without attaching them, to see whether the kernel takes them. `calls`: those too that
-// see sends and receives.
-Status try_load(bool calls);
+// Of what is wanted, what the requirements allow.
+BpfOptions possible(BpfOptions wanted, const std::vector<Requirement>& requirements);
+
+// Loads the programs without attaching them, to see whether the kernel takes them.
+Status try_load(BpfOptions options);
 
 }  // namespace weir

@@ -14,7 +14,7 @@ namespace weir {
 namespace {
 
 // Capability numbers of linux/capability.h.
-constexpr unsigned kSysAdmin = 21, kPerfmon = 38, kBpf = 39;
+constexpr unsigned kNetAdmin = 12, kSysAdmin = 21, kPerfmon = 38, kBpf = 39;
 
 std::uint64_t effective_capabilities() {
     std::ifstream status("/proc/thread-self/status");
@@ -24,14 +24,22 @@ std::uint64_t effective_capabilities() {
     return 0;
 }
 
+bool has_capability(unsigned number) { return (effective_capabilities() >> number & 1) != 0; }
+
 Requirement check_privileges() {
-    const std::uint64_t have = effective_capabilities();
-    const auto has = [have](unsigned cap) { return (have >> cap & 1) != 0; };
-    Requirement out{"privileges", has(kSysAdmin) || (has(kBpf) && has(kPerfmon)), false, ""};
+    const bool met = has_capability(kSysAdmin) || (has_capability(kBpf) && has_capability(kPerfmon));
+    Requirement out{"privileges", met, Without::everything, ""};
     out.detail = out.met
                      ? "CAP_BPF and CAP_PERFMON"
                      : "CAP_BPF and CAP_PERFMON are missing: run as root, or grant both to the host agent";
     return out;
+}
+
+// Programs on cgroups and connection tracking ask for it.
+Requirement check_network_privilege() {
+    const bool met = has_capability(kNetAdmin);
+    return {"privileges for UDP", met, Without::udp,
+            met ? "CAP_NET_ADMIN" : "CAP_NET_ADMIN is missing: grant it to the host agent"};
 }
 
 using Btf = std::unique_ptr<btf, decltype(&btf__free)>;
@@ -43,15 +51,15 @@ std::string kernel_release() {
 }
 
 Requirement check_btf(const btf* kernel) {
-    if (kernel != nullptr) return {"btf", true, false, "the kernel describes its own types"};
-    return {"btf", false, false,
+    if (kernel != nullptr) return {"btf", true, Without::everything, "the kernel describes its own types"};
+    return {"btf", false, Without::everything,
             "/sys/kernel/btf/vmlinux is missing or unreadable: the kernel (" + kernel_release() +
                 ") needs CONFIG_DEBUG_INFO_BTF, and /sys must be mounted"};
 }
 
 Requirement check_type(const btf* kernel, const char* name, std::uint32_t kind, const char* what,
                        const char* since) {
-    Requirement out{what, false, false, ""};
+    Requirement out{what, false, Without::everything, ""};
     out.met = kernel != nullptr && btf__find_by_name_kind(kernel, name, kind) > 0;
     out.detail = out.met ? "present"
                          : std::string("missing in kernel ") + kernel_release() + "; it came with " + since;
@@ -60,7 +68,7 @@ Requirement check_type(const btf* kernel, const char* name, std::uint32_t kind, 
 
 }  // namespace
 
-std::vector<Requirement> check_requirements(bool wants_http) {
+std::vector<Requirement> check_requirements(bool wants_calls, bool wants_udp) {
     const LibbpfLog quiet;  // what is missing is said by the requirement
     const Btf kernel(btf__load_vmlinux_btf(), &btf__free);
     const btf* types = kernel.get();
@@ -73,17 +81,18 @@ std::vector<Requirement> check_requirements(bool wants_http) {
                              "iterator over socket storage", "Linux 5.9"));
     out.push_back(
         check_type(types, "bpf_iter__task_file", BTF_KIND_STRUCT, "iterator over open files", "Linux 5.8"));
-    if (wants_http) {
+    if (wants_calls) {
         out.push_back(check_type(types, "btf_trace_sock_send_length", BTF_KIND_TYPEDEF,
                                  "tracepoint sock:sock_send_length", "Linux 6.3"));
-        out.back().optional = true;
+        out.back().without = Without::calls;
     }
+    if (wants_udp) out.push_back(check_network_privilege());
     return out;
 }
 
 const Requirement* first_unmet(const std::vector<Requirement>& requirements) {
     for (const Requirement& requirement : requirements) {
-        if (!requirement.met && !requirement.optional) return &requirement;
+        if (!requirement.met && !requirement.is_optional()) return &requirement;
     }
     return nullptr;
 }

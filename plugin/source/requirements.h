@@ -6,15 +6,20 @@
 
 namespace weir {
 
+// What is not collected where a requirement is not met.
+enum class Without { everything, calls, udp };
+
 struct Requirement {
     std::string name;
     bool met = false;
-    bool optional = false;  // without it less is collected, not nothing
-    std::string detail;     // what was found; when unmet, what to do
+    Without without = Without::everything;  // calls: HTTP, UDP and DNS
+    std::string detail;                     // what was found; when unmet, what to do
+
+    bool is_optional() const { return without != Without::everything; }
 };
 
-// Looks only; loads nothing. `wants_http` decides whether what HTTP needs is looked at.
-std::vector<Requirement> check_requirements(bool wants_http);
+// Looks only; loads nothing. `wants_calls` and `wants_udp` decide whether what only these need is looked at.
+std::vector<Requirement> check_requirements(bool wants_calls, bool wants_udp);
 
 // The first unmet requirement that is not optional, or nullptr.
 const Requirement* first_unmet(const std::vector<Requirement>& requirements);

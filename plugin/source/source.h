@@ -33,6 +33,7 @@ struct Capabilities {
     bool http = false;
     bool udp = false;
     bool dns = false;
+    bool calls_on_demand = false;  // UDP and DNS are followed while follow_calls() asks for it
 };
 
 class Source {
@@ -50,6 +51,9 @@ public:
     virtual void sweep(RecordSink& sink, bool last) = 0;
     // Detaches everything. What happened until now can still be had by a last sweep before it.
     virtual void stop() = 0;
+    // Whether sends and receives are looked at, where a source can do without; on at the start unless
+    // Capabilities::calls_on_demand says otherwise.
+    virtual void follow_calls(bool) {}
     virtual Capabilities capabilities() const = 0;
 };
 
