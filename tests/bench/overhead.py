@@ -28,6 +28,7 @@ sys.path.insert(0, str(HERE.parent / "e2e"))
 import harness  # noqa: E402
 
 PORT = 8090
+SETTLING = 6  # seconds: what looking round at the start costs is not a cost of requests
 L4_LIMIT = {False: 0.3, True: 3.0}  # percent; keep-alive, and a connection for each request
 MODES = {"without": None, "L4": "l7net_enabled = []", "L4 + L7": ""}
 
@@ -83,7 +84,7 @@ def run(options):
                         results[mode].append(measure(options))
                         continue
                     with harness.Weir(interval="10s", config=config, options=["--for", "1h"]):
-                        time.sleep(1)
+                        time.sleep(SETTLING)
                         results[mode].append(measure(options))
         finally:
             harness.stop(nginx)

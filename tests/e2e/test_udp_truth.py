@@ -53,14 +53,15 @@ class UdpTruth(unittest.TestCase):
         with Link() as link, Weir() as weir:
             ip, peer = (link.server_ip6, link.client_ip6) if six else (link.server_ip, link.client_ip)
             with Program(link.server, "server", ip, PORT) as server:
+                clients = []
                 for mode in modes:
                     with Program(link.client, "client", mode, ip, PORT, COUNT) as client:
-                        client.run()
-                        mode_pid = client.pid
-                    weir.wait_intervals(1)
-                    points = self.check_end(weir, mode_pid, "outgoing", SENT, 2 * SENT, dst_ip=ip, dst_port=PORT)
-                    self.assertEqual({p["family"] for p in points}, {"IPv6" if six else "IPv4"})
+                        clients.append(client.run().pid)
                 weir.stop()
+                for mode, pid in zip(modes, clients):
+                    with self.subTest(mode):
+                        points = self.check_end(weir, pid, "outgoing", SENT, 2 * SENT, dst_ip=ip, dst_port=PORT)
+                        self.assertEqual({p["family"] for p in points}, {"IPv6" if six else "IPv4"})
                 n = len(modes)
                 self.check_end(weir, server.pid, "incoming", 2 * n * SENT, n * SENT, src_ip=ip, src_port=PORT,
                                dst_ip=peer)
