@@ -257,7 +257,9 @@ class Saturation(unittest.TestCase):
         self.assertEqual(total(server, "bytes_written"), sum(int(r[4]) for r in truth))
         self.assertGreater(lost.get("ring_full_http", 0), 0, "the ring was not full: nothing was tested")
         without = [p for p in client + server if p["path"] == "~other"]
-        self.assertEqual(total(without, "count"), lost["ring_full_http"], "it says how many have no detail")
+        # the ledger is the whole host's: others' requests may have lost their detail, too
+        self.assertGreaterEqual(lost["ring_full_http"], total(without, "count"), "it says how many have no detail")
+        self.assertGreater(total(without, "count"), 0)
         self.assertTrue(all(p["latency_p50"] <= p["latency_p99"] <= p["latency_max"] for p in without if p["status_code"]))
 
     def test_many_paths(self):

@@ -119,7 +119,9 @@ class Http2(unittest.TestCase):
                 self.assertGreater(count, total / 4)
                 self.assertLessEqual(count, total)
                 whole = seen["GET", "/a.txt", 200, "2", None]
-                self.assertGreater(whole, 0.99 * count, seen)
+                # at full speed on a busy machine the ring may be full at times, which is said
+                lost = weir.api("status")["coverage"]["lost"].get("http2_lost", 0)
+                self.assertGreater(whole, (0.5 if lost else 0.99) * count, seen)
 
     def test_an_upgraded_connection(self):
         with Weir() as weir:
