@@ -1,7 +1,6 @@
 #include "lmdb-store/aggregation.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "plugin/query/field_values.h"
 
@@ -13,6 +12,20 @@ using query::Measure;
 using query::Measures;
 using query::MeasureSet;
 
+constexpr std::uint32_t kDiscard = GroupSums::kDiscard;
+constexpr std::uint32_t kRemainder = GroupSums::kRemainder;
+constexpr std::uint32_t kFirstGroup = GroupSums::kFirstGroup;
+// Of a subject instead of a place: it is not worked out yet; it cannot be read.
+constexpr std::uint32_t kUnknown = 0xffffffff;
+constexpr std::uint32_t kLost = 0xfffffffe;
+// Of a dimension's tuple instead of a part's number: there is no room for its text.
+constexpr std::uint32_t kNoRoom = 0xfffffffd;
+
+// Where fewer rows than this share of a block are taken, only these are read.
+constexpr std::size_t kSparse = 16;
+
+constexpr std::size_t kBudgetEvery = 4096;
+
 template <typename... M>
 constexpr MeasureSet measures(M... all) {
     return (query::set_of(all) | ...);
@@ -22,16 +35,21 @@ constexpr MeasureSet kSent = measures(Measure::client_sent, Measure::server_sent
 constexpr MeasureSet kStatuses = measures(Measure::errors, Measure::error_rate, Measure::status_3xx,
                                           Measure::status_4xx, Measure::status_5xx);
 
-// The measures that a column is needed for.
+// The measures that a column is needed for, in itself.
 constexpr MeasureSet measures_from(Section section) {
     switch (section) {
-        case Section::bytes_written: return measures(Measure::bytes_written) | kSent;
-        case Section::bytes_read: return measures(Measure::bytes_read) | kSent;
+        case Section::bytes_written: return measures(Measure::bytes_written);
+        case Section::bytes_read: return measures(Measure::bytes_read);
         case Section::retransmits: return measures(Measure::retransmits);
         case Section::tcp_established: return measures(Measure::tcp_established);
         case Section::tcp_closed: return measures(Measure::tcp_closed);
         case Section::connect_failed: return measures(Measure::connect_failed);
-        case Section::count: return measures(Measure::count, Measure::rps) | kStatuses;
+        case Section::connect_refused: return measures(Measure::connect_refused);
+        case Section::connect_timed_out: return measures(Measure::connect_timed_out);
+        case Section::connect_unreachable: return measures(Measure::connect_unreachable);
+        case Section::connect_reset: return measures(Measure::connect_reset);
+        case Section::connect_failed_other: return measures(Measure::connect_failed_other);
+        case Section::count: return measures(Measure::count, Measure::rps, Measure::error_rate);
         case Section::rtt:
             return measures(Measure::rtt, Measure::rtt_p50, Measure::rtt_p95, Measure::rtt_max);
         case Section::rtt_var: return measures(Measure::rtt_var, Measure::rtt_var_p95);
@@ -42,10 +60,17 @@ constexpr MeasureSet measures_from(Section section) {
     }
 }
 
-constexpr std::size_t kBudgetEvery = 4096;
-
 tl::unexpected<Error> out_of_time() {
     return fail(ErrorCode::timeout, "the query took too long; ask for a shorter range or filter more");
+}
+
+tl::unexpected<Error> out_of_memory() {
+    return fail(ErrorCode::no_memory,
+                "the query needs too much memory; ask for a shorter range or fewer groups, or filter more");
+}
+
+constexpr std::uint32_t place_of(std::uint32_t number) {
+    return number == GroupTable::kNone ? kRemainder : number + kFirstGroup;
 }
 
 }  // namespace
@@ -53,243 +78,344 @@ tl::unexpected<Error> out_of_time() {
 Aggregation::Aggregation(const query::AggregateQuery& query, std::size_t max_groups, MemoryPool& memory)
     : query_(query),
       measures_(query.measures | query::set_of(query.sort)),
-      predicate_(query.filter, query.each_flow_once),
-      groups_(query.by.size(), query.step_ns > 0, max_groups,
-              query.limit == 0 || query.step_ns > 0 ? max_groups : query.limit, memory) {
+      lease_(memory),
+      predicate_(query.filter, query.layer, query.each_flow_once) {
     for (const query::Dimension& dimension : query.by) {
-        dimensions_.push_back({dimension, dependencies_of(dimension), {}, nullptr, {}, {}});
-        group_needs_.attributes |= dimensions_.back().needs.attributes;
-        group_needs_.on_measures |= dimensions_.back().needs.on_measures;
+        dimensions_.push_back({dimension, dependencies_of(dimension, query.layer), {}, nullptr, {}});
+        keys_on_measures_ |= dimensions_.back().needs.on_measures;
+    }
+    plan_sums();
+    std::vector<GroupSums::Sum> members;
+    for (const SumSource& source : sources_) members.push_back(source.member);
+    sums_.emplace(std::move(members), distributions_, lease_);
+    groups_.emplace(query.by.size(), query.step_ns > 0, max_groups,
+                    query.limit == 0 || query.step_ns > 0 ? max_groups : query.limit, sums_->bytes_a_group(),
+                    lease_);
+    sums_->resize(groups_->size() + kFirstGroup);
+}
+
+void Aggregation::plan_sums() {
+    const auto wants = [this](MeasureSet any) { return (measures_ & any) != 0; };
+    const auto add = [this](SumSource::Kind kind, GroupSums::Sum member, std::uint64_t status_class = 0) {
+        sources_.push_back({kind, Section::count, status_class, member});
+    };
+    with_row_type(store::part_of(query_.layer), [this]<typename Row>() { plan_columns<Row>(); });
+    if (query_.layer != Layer::dns && wants(measures(Measure::client_sent, Measure::server_sent))) {
+        add(SumSource::Kind::client_sent, &Measures::client_sent);
+        add(SumSource::Kind::server_sent, &Measures::server_sent);
+    }
+    if (query_.layer == Layer::l7) {
+        const MeasureSet errors = measures(Measure::errors, Measure::error_rate);
+        if (wants(measures(Measure::status_3xx)))
+            add(SumSource::Kind::status_class, &Measures::status_3xx, 3);
+        if (wants(errors | measures(Measure::status_4xx)))
+            add(SumSource::Kind::status_class, &Measures::status_4xx, 4);
+        if (wants(errors | measures(Measure::status_5xx)))
+            add(SumSource::Kind::status_class, &Measures::status_5xx, 5);
+    }
+    if (query_.layer == Layer::dns && wants(measures(Measure::errors, Measure::error_rate)))
+        add(SumSource::Kind::dns_error, &Measures::dns_errors);
+    columns_.resize(sources_.size());
+    histogram_columns_.resize(distributions_.size());
+}
+
+template <typename Row>
+void Aggregation::plan_columns() {
+    for (const auto& column : RowColumns<Row>::kNumbers) {
+        if ((measures_ & measures_from(column.section)) != 0)
+            sources_.push_back({SumSource::Kind::column, column.section, 0, column.of_sum});
+    }
+    for (const auto& column : RowColumns<Row>::kHistograms) {
+        if ((measures_ & measures_from(column.section)) == 0) continue;
+        histogram_sections_.push_back(column.section);
+        distributions_.push_back(column.of_sum);
     }
 }
 
-Dependencies Aggregation::needs() const {
-    Dependencies out = group_needs_;
-    if ((measures_ & kSent) != 0) out.attributes |= set_of(Attribute::traits);
-    if (query_.layer == Layer::l7 && (measures_ & kStatuses) != 0)
-        out.attributes |= set_of(Attribute::status);
+AttributeSet Aggregation::needs() const {
+    AttributeSet out = 0;
+    for (const DimensionState& dimension : dimensions_) out |= dimension.needs.attributes;
+    for (const SumSource& source : sources_) {
+        switch (source.kind) {
+            case SumSource::Kind::client_sent:
+            case SumSource::Kind::server_sent: out |= set_of(Attribute::traits); break;
+            case SumSource::Kind::status_class: out |= set_of(Attribute::status); break;
+            case SumSource::Kind::dns_error: out |= set_of(Attribute::rcode); break;
+            case SumSource::Kind::column: break;
+        }
+    }
     return out;
 }
 
-Status Aggregation::look_at(Frame& frame) {
-    if (auto ok = frame.load(predicate_.needs()); !ok) return ok;
-    predicate_.note_pairs(frame);
+void Aggregation::begin_look(Frame& frame) {
+    frame.load(predicate_.needs());
+    predicate_.begin(frame, false, mask_);
+    shown_.assign(mask_.size(), 0);
+}
+
+Status Aggregation::look_at(RowBlock& block) {
+    if (predicate_.looks_at_rows()) {
+        if (auto ok = predicate_.apply(block, row_mask_); !ok) return ok;
+    }
+    for (std::size_t row = 0; row < block.rows(); row++) {
+        const std::uint32_t subject = block.subjects()[row];
+        if (subject >= mask_.size()) break;
+        if (mask_[subject] != 0 && (!predicate_.looks_at_rows() || row_mask_[row] != 0)) shown_[subject] = 1;
+    }
     return {};
 }
 
-Status Aggregation::add(Frame& frame, std::int64_t end_ns) {
-    if (auto ok = frame.load(predicate_.needs()); !ok) return ok;
-    if (predicate_.apply(frame, mask_) == 0) return {};
-    if (auto ok = frame.load(needs()); !ok) return ok;
-    const bool is_l4 = query_.layer == Layer::l4;
-    if (auto ok = is_l4 ? load_measures<L4Row>(frame) : load_measures<L7Row>(frame); !ok) return ok;
+void Aggregation::end_look(Frame& frame) { predicate_.note_pairs(frame, shown_); }
 
-    group_rows(frame, mask_);
-    number_groups(frame, end_ns);
-    for (std::size_t i = 0; i < local_.counts.size(); i++) {
-        if (local_.counts[i] > 0) groups_.slot(local_.numbers[i]).rows += local_.counts[i];
+bool Aggregation::begin(Frame& frame) {
+    frame_ = &frame;
+    frame.load(predicate_.needs());
+    const bool any = predicate_.begin(frame, true, mask_) > 0;
+    if (any) frame.load(needs());
+    key_of_subject_.resize(mask_.size());
+    bool any_lost = false;
+    for (std::uint32_t subject = 0; subject < mask_.size(); subject++) {
+        const bool is_lost = frame.is_lost(subject);
+        any_lost |= is_lost;
+        key_of_subject_[subject] = is_lost ? kLost : mask_[subject] != 0 ? kUnknown : kDiscard;
     }
-    is_l4 ? add_measures<L4Row>(frame) : add_measures<L7Row>(frame);
-    return {};
-}
-
-void Aggregation::group_rows(Frame& frame, const Mask& mask) {
-    local_.rows.clear();
-    for (std::uint32_t row = 0; row < mask.size(); row++) {
-        if (mask[row] != 0) local_.rows.push_back(row);
-    }
-    local_.tuples = group_needs_.on_measures ? nullptr : &frame.tuples(group_needs_.attributes);
-    local_.group.resize(local_.rows.size());
-    for (std::size_t i = 0; i < local_.rows.size(); i++) {
-        const std::uint32_t row = local_.rows[i];
-        local_.group[i] = local_.tuples == nullptr ? row : frame.code_of(*local_.tuples, row);
-    }
-    local_.counts.assign(local_.tuples == nullptr ? frame.rows() : local_.tuples->size(), 0);
-    for (const std::uint32_t group : local_.group) local_.counts[group]++;
-}
-
-// The number of a row's part of the key, worked out once for each tuple that is taken.
-std::uint32_t Aggregation::part_of(Frame& frame, std::size_t dimension, std::uint32_t row) {
-    DimensionState& state = dimensions_[dimension];
-    const auto number = [&](const Batch& batch, const auto& of) {
-        return groups_.part(dimension, query::key_part(state.dimension, batch, of));
-    };
-    if (state.tuples == nullptr) return frame.with_row(row, number);
-    const std::uint32_t code = frame.code_of(*state.tuples, row);
-    if (state.known[code] == 0) {
-        state.known[code] = 1;
-        state.numbers[code] =
-            state.memo.get(code, [&] { return frame.with_example(*state.tuples, code, number); });
-    }
-    return state.numbers[code];
-}
-
-// Which groups of the answer the block's groups are.
-void Aggregation::number_groups(Frame& frame, std::int64_t end_ns) {
+    if (!any) return any_lost;
     for (DimensionState& state : dimensions_) {
-        state.tuples = state.needs.on_measures ? nullptr : &frame.tuples(state.needs.attributes);
-        if (state.tuples == nullptr) continue;
+        if (state.needs.on_measures) continue;
+        state.tuples = &frame.tuples(state.needs.attributes);
         state.memo.begin(frame, *state.tuples);
-        state.numbers.resize(state.tuples->size());
-        state.known.assign(state.tuples->size(), 0);
+        state.numbers.assign(state.tuples->size(), kUnknown);
     }
-    std::vector<std::uint32_t> parts(dimensions_.size());
-    if (query_.step_ns > 0) parts.push_back(groups_.step(floor_to(end_ns - 1, query_.step_ns)));
-    local_.numbers.assign(local_.counts.size(), GroupTable::kNone);
-    std::vector<std::uint8_t> done(local_.counts.size(), 0);
-    for (std::size_t i = 0; i < local_.rows.size(); i++) {
-        const std::uint32_t group = local_.group[i];
-        if (std::exchange(done[group], std::uint8_t{1}) != 0) continue;
-        for (std::size_t d = 0; d < dimensions_.size(); d++) parts[d] = part_of(frame, d, local_.rows[i]);
-        local_.numbers[group] = groups_.group(parts);
+    const AttributeColumn& traits = frame.attribute(Attribute::traits);
+    is_client_.clear();
+    if (has(needs(), Attribute::traits)) {
+        for (const std::uint32_t code : traits.codes) {
+            Flow flow;
+            set_traits(flow, traits.values[code]);
+            is_client_.push_back(flow.is_client() ? 1 : 0);
+        }
     }
+    return true;
 }
 
-template <typename Row>
-Status Aggregation::load_measures(const Frame& frame) {
-    using Columns = RowColumns<Row>;
-    number_columns_.resize(Columns::kNumbers.size());
-    histogram_columns_.resize(Columns::kHistograms.size());
-    for (std::size_t i = 0; i < Columns::kNumbers.size(); i++) {
-        const Section section = Columns::kNumbers[i].section;
-        if ((measures_ & measures_from(section)) == 0) continue;
-        if (auto ok = frame.reader().numbers(section, number_columns_[i]); !ok) return ok;
+std::uint32_t Aggregation::part_of(std::size_t dimension, std::uint32_t subject) {
+    DimensionState& state = dimensions_[dimension];
+    const std::uint32_t code = frame_->code_of(*state.tuples, subject);
+    std::uint32_t& number = state.numbers[code];
+    if (number == kUnknown) {
+        number = state.memo.get(code, [&] {
+            return frame_->with_example(*state.tuples, code, [&](const Batch& batch, const auto& of) {
+                return groups_->part(dimension, query::key_part(state.dimension, batch, of));
+            });
+        });
+        if (number == GroupTable::kNone) number = kNoRoom;
     }
-    for (std::size_t i = 0; i < Columns::kHistograms.size(); i++) {
-        const Section section = Columns::kHistograms[i].section;
-        if ((measures_ & measures_from(section)) == 0) continue;
-        if (auto ok = frame.reader().histograms(section, histogram_columns_[i]); !ok) return ok;
+    return number == kNoRoom ? GroupTable::kNone : number;
+}
+
+// The key of a subject, as a place.
+std::uint32_t Aggregation::number_subject(std::uint32_t subject) {
+    parts_.resize(dimensions_.size());
+    for (std::size_t d = 0; d < dimensions_.size(); d++) parts_[d] = part_of(d, subject);
+    return place_of(groups_->key(parts_));
+}
+
+void Aggregation::begin_step(std::int64_t end_ns) {
+    if (query_.step_ns <= 0) return;
+    const std::int64_t step_ns = floor_to(end_ns - 1, query_.step_ns);
+    if (step_ns == step_ns_) return;
+    step_ns_ = step_ns;
+    step_ = groups_->step(step_ns);
+    for (const std::uint32_t key : keys_of_step_) place_of_key_[key] = kUnknown;
+    keys_of_step_.clear();
+}
+
+// Of a key that is given as a place: the place of its group in this step.
+std::uint32_t Aggregation::place_of_key(std::uint32_t key) {
+    if (query_.step_ns <= 0 || key < kFirstGroup) return key;
+    if (key >= place_of_key_.size()) place_of_key_.resize(key + 1, kUnknown);
+    std::uint32_t& place = place_of_key_[key];
+    if (place == kUnknown) {
+        place = place_of(groups_->group(key - kFirstGroup, step_));
+        keys_of_step_.push_back(key);
+    }
+    return place;
+}
+
+// To which group each row goes, by its subject. Returns how many are taken.
+std::size_t Aggregation::place_subjects(const RowBlock& block) {
+    const std::vector<std::uint32_t>& subjects = block.subjects();
+    const bool has_steps = query_.step_ns > 0;
+    const std::size_t known = static_cast<std::size_t>(
+        std::lower_bound(subjects.begin(), subjects.end(), key_of_subject_.size()) - subjects.begin());
+    places_.assign(subjects.size(), kDiscard);
+    lost_ = subjects.size() - known;
+    std::size_t taken = 0;
+    for (std::size_t row = 0; row < known; row++) {
+        const std::uint32_t subject = subjects[row];
+        std::uint32_t place = key_of_subject_[subject];
+        if (place >= kLost) [[unlikely]] {
+            if (place == kLost) {
+                lost_++;
+                continue;
+            }
+            place = key_of_subject_[subject] = number_subject(subject);
+        }
+        if (has_steps) place = place_of_key(place);
+        places_[row] = place;
+        taken += place != kDiscard ? 1 : 0;
+    }
+    return taken;
+}
+
+// The same for a query that has to look at rows.
+Status Aggregation::place_rows(RowBlock& block) {
+    if (predicate_.looks_at_rows()) {
+        if (auto ok = predicate_.apply(block, row_mask_); !ok) return ok;
+    } else {
+        row_mask_.assign(block.rows(), 1);
+    }
+    if (!keys_on_measures_) {
+        place_subjects(block);
+    } else {
+        if (auto ok = block.load_whole(); !ok) return ok;
+        places_.assign(block.rows(), kDiscard);
+        lost_ = 0;
+    }
+    parts_.resize(dimensions_.size());
+    for (std::uint32_t row = 0; row < block.rows(); row++) {
+        if (row_mask_[row] == 0) {
+            places_[row] = kDiscard;
+        }
+        if (!keys_on_measures_) continue;
+        const std::uint32_t subject = block.subjects()[row];
+        if (subject >= mask_.size() || key_of_subject_[subject] == kLost || block.is_lost(row)) {
+            lost_++;
+        } else if (row_mask_[row] != 0 && mask_[subject] != 0) {
+            for (std::size_t d = 0; d < dimensions_.size(); d++) {
+                parts_[d] =
+                    !dimensions_[d].needs.on_measures
+                        ? part_of(d, subject)
+                        : block.with_row(row, [&](const Batch& batch, const auto& of) {
+                              return groups_->part(d, query::key_part(dimensions_[d].dimension, batch, of));
+                          });
+            }
+            places_[row] = place_of_key(place_of(groups_->key(parts_)));
+        }
     }
     return {};
 }
 
-template <typename Row>
-void Aggregation::add_measures(const Frame& frame) {
-    using Columns = RowColumns<Row>;
-    constexpr auto column_of = [](Section section) {
-        std::size_t i = 0;
-        while (i + 1 < Columns::kNumbers.size() && Columns::kNumbers[i].section != section) i++;
-        return i;
-    };
-    for (std::size_t i = 0; i < Columns::kNumbers.size(); i++) {
-        if ((measures_ & measures_from(Columns::kNumbers[i].section)) == 0) continue;
-        add_sums(number_columns_[i], Columns::kNumbers[i].of_sum);
+Result<std::uint64_t> Aggregation::add(RowBlock& block, std::int64_t end_ns) {
+    begin_step(end_ns);
+    std::size_t taken = 0;
+    if (predicate_.looks_at_rows() || keys_on_measures_) {
+        if (auto ok = place_rows(block); !ok) return tl::unexpected(ok.error());
+        taken =
+            places_.size() - static_cast<std::size_t>(std::count(places_.begin(), places_.end(), kDiscard));
+    } else {
+        taken = place_subjects(block);
     }
-    if ((measures_ & kSent) != 0) {
-        add_sent(frame, number_columns_[column_of(Section::bytes_written)],
-                 number_columns_[column_of(Section::bytes_read)]);
-    }
-    if (Columns::kLayer == Layer::l7 && (measures_ & kStatuses) != 0) {
-        add_statuses(frame, number_columns_[column_of(Section::count)]);
-    }
-    bool sorted = false;
-    for (std::size_t i = 0; i < Columns::kHistograms.size(); i++) {
-        if ((measures_ & measures_from(Columns::kHistograms[i].section)) == 0) continue;
-        if (!sorted) sort_rows_by_group();
-        sorted = true;
-        add_histograms(histogram_columns_[i], Columns::kHistograms[i].of_sum);
-    }
-}
-
-void Aggregation::add_sums(const std::vector<std::uint64_t>& numbers, std::uint64_t Measures::*member) {
-    sums_.assign(local_.counts.size(), 0);
-    for (std::size_t i = 0; i < local_.rows.size(); i++) sums_[local_.group[i]] += numbers[local_.rows[i]];
-    for (std::size_t group = 0; group < sums_.size(); group++) {
-        if (sums_[group] != 0) groups_.slot(local_.numbers[group]).measures.*member += sums_[group];
-    }
-}
-
-// Who sent what: the local end of a client's flow is the client.
-void Aggregation::add_sent(const Frame& frame, const std::vector<std::uint64_t>& written,
-                           const std::vector<std::uint64_t>& read) {
-    const AttributeColumn& traits = frame.attribute(Attribute::traits);
-    std::vector<std::uint8_t> is_client(traits.size());
-    for (std::size_t code = 0; code < is_client.size(); code++) {
-        Flow flow;
-        set_traits(flow, traits.values[code]);
-        is_client[code] = flow.is_client() ? 1 : 0;
-    }
-    std::vector<std::uint64_t> sent(frame.rows());
-    const auto add = [&](bool by_client, std::uint64_t Measures::*member) {
-        for (const std::uint32_t row : local_.rows) {
-            const bool client = is_client[traits.codes[frame.row_flow()[row]]] != 0;
-            sent[row] = client == by_client ? written[row] : read[row];
+    if (taken == 0) return lost_;
+    const std::vector<std::uint32_t>* some = nullptr;
+    if (taken < block.rows() / kSparse) {
+        rows_.clear();
+        for (std::uint32_t row = 0; row < places_.size(); row++) {
+            if (places_[row] != kDiscard) rows_.push_back(row);
         }
-        add_sums(sent, member);
-    };
-    add(true, &Measures::client_sent);
-    add(false, &Measures::server_sent);
-}
-
-void Aggregation::add_statuses(const Frame& frame, const std::vector<std::uint64_t>& counts) {
-    const AttributeColumn& status = frame.attribute(Attribute::status);
-    std::vector<std::uint64_t> of_class(frame.rows());
-    const auto add = [&](std::uint64_t status_class, std::uint64_t Measures::*member) {
-        bool any = false;
-        for (const std::uint64_t value : status.values) any |= value / 100 == status_class;
-        if (!any) return;
-        for (const std::uint32_t row : local_.rows) {
-            of_class[row] = status.values[status.codes[row]] / 100 == status_class ? counts[row] : 0;
-        }
-        add_sums(of_class, member);
-    };
-    add(3, &Measures::status_3xx);
-    add(4, &Measures::status_4xx);
-    add(5, &Measures::status_5xx);
-}
-
-void Aggregation::sort_rows_by_group() {
-    group_begin_.assign(local_.counts.size() + 1, 0);
-    std::partial_sum(local_.counts.begin(), local_.counts.end(), group_begin_.begin() + 1);
-    rows_by_group_.resize(local_.rows.size());
-    std::vector<std::uint32_t> at(group_begin_.begin(), group_begin_.end() - 1);
-    for (std::size_t i = 0; i < local_.rows.size(); i++)
-        rows_by_group_[at[local_.group[i]]++] = local_.rows[i];
-}
-
-void Aggregation::add_histograms(const HistogramColumn& column, Histogram Measures::*member) {
-    for (std::size_t group = 0; group < local_.counts.size(); group++) {
-        bool any = false;
-        for (std::uint32_t i = group_begin_[group]; i < group_begin_[group + 1]; i++) {
-            const std::uint32_t row = rows_by_group_[i];
-            if (column.begin[row] == column.begin[row + 1]) continue;
-            histogram_sum_.add(column, row);
-            any = true;
-        }
-        if (any) (groups_.slot(local_.numbers[group]).measures.*member).merge(histogram_sum_.take());
+        some = &rows_;
     }
+    for (std::size_t i = 0; i < sources_.size(); i++) {
+        if (auto ok = load_column(block, sources_[i], some, columns_[i]); !ok)
+            return tl::unexpected(ok.error());
+    }
+    for (std::size_t i = 0; i < histogram_sections_.size(); i++) {
+        auto ok = block.reader().histograms(histogram_sections_[i], histogram_columns_[i], some);
+        if (!ok) return tl::unexpected(ok.error());
+    }
+    sums_->resize(groups_->size() + kFirstGroup);
+    std::vector<const std::vector<std::uint64_t>*> columns;
+    for (const auto& column : columns_) columns.push_back(&column);
+    sums_->add_numbers(places_, some, columns);
+    for (std::size_t i = 0; i < histogram_columns_.size(); i++)
+        sums_->add_histograms(i, places_, some, histogram_columns_[i]);
+    return lost_;
 }
 
-// With steps: what the steps of each key add up to, by key.
-std::vector<Measures> Aggregation::key_totals() const {
-    std::vector<Measures> out(query_.step_ns > 0 ? groups_.keys() : 0);
-    for (std::uint32_t group = 0; group < groups_.size() && !out.empty(); group++) {
-        out[groups_.key_of(group)].merge(groups_.slot(group).measures);
+Status Aggregation::load_column(const RowBlock& block, const SumSource& source,
+                                const std::vector<std::uint32_t>* rows, std::vector<std::uint64_t>& out) {
+    const auto each = [&](auto f) {
+        out.resize(block.rows());
+        for (std::size_t row = 0; row < block.rows(); row++) {
+            if (places_[row] != kDiscard) out[row] = f(row, block.subjects()[row]);
+        }
+    };
+    switch (source.kind) {
+        case SumSource::Kind::column: return block.reader().numbers(source.section, out, rows);
+        case SumSource::Kind::client_sent:
+        case SumSource::Kind::server_sent: {
+            if (auto ok = block.reader().numbers(Section::bytes_written, written_, rows); !ok) return ok;
+            if (auto ok = block.reader().numbers(Section::bytes_read, read_, rows); !ok) return ok;
+            const bool by_client = source.kind == SumSource::Kind::client_sent;
+            each([&](std::size_t row, std::uint32_t subject) {
+                const bool is_client = is_client_[frame_->flow_of(subject)] != 0;
+                return is_client == by_client ? written_[row] : read_[row];
+            });
+            return {};
+        }
+        case SumSource::Kind::status_class: {
+            if (auto ok = block.reader().numbers(Section::count, written_, rows); !ok) return ok;
+            const AttributeColumn& status = frame_->attribute(Attribute::status);
+            each([&](std::size_t row, std::uint32_t subject) {
+                const std::uint64_t of = status.values[status.codes[subject]] / 100;
+                return of == source.status_class ? written_[row] : 0;
+            });
+            return {};
+        }
+        case SumSource::Kind::dns_error: {
+            if (auto ok = block.reader().numbers(Section::count, written_, rows); !ok) return ok;
+            const AttributeColumn& rcode = frame_->attribute(Attribute::rcode);
+            each([&](std::size_t row, std::uint32_t subject) {
+                return rcode.values[rcode.codes[subject]] != 0 ? written_[row] : 0;
+            });
+            return {};
+        }
+    }
+    return {};
+}
+
+// With steps: what the steps of each key add up to, by key; as much as the sorting needs.
+std::vector<Measures> Aggregation::key_totals() {
+    std::vector<Measures> out(query_.step_ns > 0 ? groups_->keys() : 0);
+    for (std::uint32_t group = 0; group < groups_->size() && !out.empty(); group++) {
+        out[groups_->key_of(group)].merge(sums_->measures_for(group + kFirstGroup, query_.sort));
     }
     return out;
 }
 
 // Keys that have rows, the highest (or lowest) first and those without a value last; as many of them sorted
 // as the limit keeps. Equal ones by their texts, so that an answer is always the same.
-std::vector<std::uint32_t> Aggregation::rank_keys(const std::vector<Measures>& totals) const {
-    std::vector<std::optional<double>> values(groups_.keys());
+std::vector<std::uint32_t> Aggregation::rank_keys(const std::vector<Measures>& totals) {
+    std::vector<std::optional<double>> values(groups_->keys());
     std::vector<std::uint32_t> order;
-    std::vector<std::uint8_t> seen(groups_.keys(), 0);
+    std::vector<std::uint8_t> seen(groups_->keys(), 0);
     // Any two times may be asked for; their difference need not be one.
     const double range_seconds =
         (static_cast<double>(query_.range.to_ns) - static_cast<double>(query_.range.from_ns)) / 1e9;
-    for (std::uint32_t group = 0; group < groups_.size(); group++) {
-        const std::uint32_t key = groups_.key_of(group);
-        if (groups_.slot(group).rows == 0 || std::exchange(seen[key], std::uint8_t{1}) != 0) continue;
-        const Measures& sums = totals.empty() ? groups_.slot(group).measures : totals[key];
-        values[key] = query::value(sums, query_.sort, range_seconds);
+    for (std::uint32_t group = 0; group < groups_->size(); group++) {
+        const std::uint32_t key = groups_->key_of(group);
+        const std::uint32_t place = group + kFirstGroup;
+        if (sums_->rows(place) == 0 || std::exchange(seen[key], std::uint8_t{1}) != 0) continue;
+        values[key] = totals.empty()
+                          ? query::value(sums_->measures_for(place, query_.sort), query_.sort, range_seconds)
+                          : query::value(totals[key], query_.sort, range_seconds);
         order.push_back(key);
     }
     const auto before = [&](std::uint32_t a, std::uint32_t b) {
         if (values[a].has_value() != values[b].has_value()) return values[a].has_value();
         if (values[a] != values[b])
             return query_.descending ? *values[a] > *values[b] : *values[a] < *values[b];
-        return a != b && groups_.parts_of(a) < groups_.parts_of(b);
+        return a != b && groups_->parts_of(a) < groups_->parts_of(b);
     };
     const std::size_t kept = query_.limit == 0 ? order.size() : std::min(query_.limit, order.size());
     if (kept == order.size()) {
@@ -303,39 +429,42 @@ std::vector<std::uint32_t> Aggregation::rank_keys(const std::vector<Measures>& t
 
 Result<query::AggregateResult> Aggregation::finish() {
     if (query_.budget.exceeded()) return out_of_time();
+    if (sums_->is_exhausted()) return out_of_memory();
+    sums_->resize(groups_->size() + kFirstGroup);
     const std::vector<std::uint32_t> order = rank_keys(key_totals());
     const std::size_t kept = query_.limit == 0 ? order.size() : std::min(query_.limit, order.size());
-    std::vector<std::uint32_t> rank(groups_.keys(), GroupTable::kNone);
+    std::vector<std::uint32_t> rank(groups_->keys(), kUnknown);
     for (std::uint32_t i = 0; i < kept; i++) rank[order[i]] = i;
 
     query::AggregateResult out;
     out.group_count = order.size();
-    MeasureSum rest;
-    MeasureSum totals;
-    rest.add(groups_.remainder().measures);
+    GroupSums::Total rest(*sums_);
+    GroupSums::Total totals(*sums_);
+    rest.add(kRemainder);
+    totals.add(kRemainder);
     std::vector<std::uint32_t> chosen;
-    for (std::uint32_t group = 0; group < groups_.size(); group++) {
+    for (std::uint32_t group = 0; group < groups_->size(); group++) {
         if (group % kBudgetEvery == 0 && query_.budget.exceeded()) return out_of_time();
-        if (groups_.slot(group).rows == 0) continue;
-        if (rank[groups_.key_of(group)] != GroupTable::kNone) {
+        if (sums_->rows(group + kFirstGroup) == 0) continue;
+        totals.add(group + kFirstGroup);
+        if (rank[groups_->key_of(group)] != kUnknown) {
             chosen.push_back(group);
-            totals.add(groups_.slot(group).measures);
         } else {
-            rest.add(groups_.slot(group).measures);
+            rest.add(group + kFirstGroup);
         }
     }
     out.rest = rest.take();
-    totals.add(out.rest);
     out.totals = totals.take();
     std::sort(chosen.begin(), chosen.end(), [&](std::uint32_t a, std::uint32_t b) {
-        const std::uint32_t rank_a = rank[groups_.key_of(a)];
-        const std::uint32_t rank_b = rank[groups_.key_of(b)];
-        return rank_a != rank_b ? rank_a < rank_b : groups_.time_of(a) < groups_.time_of(b);
+        const std::uint32_t rank_a = rank[groups_->key_of(a)];
+        const std::uint32_t rank_b = rank[groups_->key_of(b)];
+        return rank_a != rank_b ? rank_a < rank_b : groups_->time_of(a) < groups_->time_of(b);
     });
+    out.groups.reserve(chosen.size());
     for (const std::uint32_t group : chosen) {
-        GroupTable::Slot& slot = groups_.slot(group);
-        out.groups.push_back({groups_.parts_of(groups_.key_of(group)), groups_.time_of(group), slot.rows,
-                              std::move(slot.measures)});
+        if (out.groups.size() % kBudgetEvery == 0 && query_.budget.exceeded()) return out_of_time();
+        out.groups.push_back({groups_->parts_of(groups_->key_of(group)), groups_->time_of(group),
+                              sums_->rows(group + kFirstGroup), sums_->measures(group + kFirstGroup)});
     }
     return out;
 }

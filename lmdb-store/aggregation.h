@@ -1,20 +1,22 @@
-// One aggregate query at work: takes blocks, gives the answer.
+// One aggregate query at work: takes segments and their blocks of rows, gives the answer.
 //
-// For each block: which rows are taken (Predicate), to which of the block's own groups they belong (tuples
-// of the attributes that the dimensions depend on), what these add up to, and only then which groups of the
-// answer they are. So the work on a row is adding numbers; texts are handled once a group and block.
+// What a group is depends on the subject of a row and not on the row (but for the rare dimension that is a
+// measure). So each subject's group is worked out once, when the first row of it comes by, and a row costs a
+// look-up by number and the additions. Texts are handled once a distinct value and segment.
 //
 // Not thread-safe.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "lmdb-store/frame.h"
+#include "lmdb-store/group_sums.h"
 #include "lmdb-store/group_table.h"
-#include "lmdb-store/measure_sum.h"
 #include "lmdb-store/memo.h"
 #include "lmdb-store/predicate.h"
+#include "lmdb-store/row_block.h"
 #include "plugin/query/query.h"
 
 namespace weir::store {
@@ -24,15 +26,21 @@ public:
     // The query must outlive this.
     Aggregation(const query::AggregateQuery& query, std::size_t max_groups, MemoryPool& memory);
 
-    // Whether all blocks must be given to look_at() before the first add(). Errors: as of add().
+    // Whether all segments and blocks must be given to look_at() before the first begin(). Errors: as of
+    // add().
     bool looks_first() const { return predicate_.needs_pairs(); }
-    Status look_at(Frame& frame);
+    void begin_look(Frame& frame);
+    Status look_at(RowBlock& block);
+    void end_look(Frame& frame);
 
-    // Adds the rows of an opened block, which have the time `end_ns`. On an error (storage) the block is
-    // damaged, and nothing of it has been added.
-    Status add(Frame& frame, std::int64_t end_ns);
+    // Turns to a segment. False when none of its rows is wanted.
+    bool begin(Frame& frame);
+    // Adds the rows of a block, which have the time `end_ns`. Returns how many of its rows could not be read.
+    // On an error (storage) the block is damaged, and nothing of it has been added.
+    Result<std::uint64_t> add(RowBlock& block, std::int64_t end_ns);
 
-    // Resolution and losses are the caller's. Errors: timeout (the budget of the query).
+    // Resolution, losses and reconciled are the caller's. Errors: timeout (the budget of the query),
+    // no_memory.
     Result<query::AggregateResult> finish();
 
 private:
@@ -40,54 +48,70 @@ private:
         query::Dimension dimension;
         Dependencies needs;
         Memo memo;
-        // Of the block: by code of the tuples, whether the part's number is known, and which it is.
-        const Tuples* tuples = nullptr;  // none: every row for itself
-        std::vector<std::uint8_t> known;
-        std::vector<std::uint32_t> numbers;
+        const Tuples* tuples = nullptr;      // of the segment
+        std::vector<std::uint32_t> numbers;  // by code of the tuples: the part's number, or kUnknown
+    };
+    // How a sum is read from a block.
+    struct SumSource {
+        enum class Kind : std::uint8_t { column, client_sent, server_sent, status_class, dns_error };
+        Kind kind = Kind::column;
+        Section section = Section::count;
+        std::uint64_t status_class = 0;
+        GroupSums::Sum member = nullptr;
     };
 
-    // A block's own groups.
-    struct Local {
-        const Tuples* tuples = nullptr;      // none: every row is a group
-        std::vector<std::uint32_t> rows;     // rows that are taken
-        std::vector<std::uint32_t> group;    // of each of them
-        std::vector<std::uint32_t> counts;   // rows of each group
-        std::vector<std::uint32_t> numbers;  // of each group: which one it is in the answer
-    };
-
-    Dependencies needs() const;
-    void group_rows(Frame& frame, const Mask& mask);
-    std::uint32_t part_of(Frame& frame, std::size_t dimension, std::uint32_t row);
-    void number_groups(Frame& frame, std::int64_t end_ns);
+    void plan_sums();
     template <typename Row>
-    Status load_measures(const Frame& frame);
-    template <typename Row>
-    void add_measures(const Frame& frame);
-    void add_sums(const std::vector<std::uint64_t>& numbers, std::uint64_t query::Measures::*member);
-    void add_sent(const Frame& frame, const std::vector<std::uint64_t>& written,
-                  const std::vector<std::uint64_t>& read);
-    void add_statuses(const Frame& frame, const std::vector<std::uint64_t>& counts);
-    void add_histograms(const HistogramColumn& column, Histogram query::Measures::*member);
-    void sort_rows_by_group();
+    void plan_columns();
+    AttributeSet needs() const;
 
-    std::vector<query::Measures> key_totals() const;
-    std::vector<std::uint32_t> rank_keys(const std::vector<query::Measures>& totals) const;
+    std::uint32_t number_subject(std::uint32_t subject);
+    std::uint32_t part_of(std::size_t dimension, std::uint32_t subject);
+    void begin_step(std::int64_t end_ns);
+    std::uint32_t place_of_key(std::uint32_t key);
+    std::size_t place_subjects(const RowBlock& block);
+    Status place_rows(RowBlock& block);
+    Status load_column(const RowBlock& block, const SumSource& source, const std::vector<std::uint32_t>* rows,
+                       std::vector<std::uint64_t>& out);
+
+    std::vector<query::Measures> key_totals();
+    std::vector<std::uint32_t> rank_keys(const std::vector<query::Measures>& totals);
 
     const query::AggregateQuery& query_;
-    query::MeasureSet measures_;
+    const query::MeasureSet measures_;
+    MemoryPool::Lease lease_;
     Predicate predicate_;
     std::vector<DimensionState> dimensions_;
-    Dependencies group_needs_;
-    GroupTable groups_;
+    bool keys_on_measures_ = false;
+    std::vector<SumSource> sources_;
+    std::vector<Section> histogram_sections_;
+    std::vector<GroupSums::Distribution> distributions_;
+    std::optional<GroupTable> groups_;
+    std::optional<GroupSums> sums_;
 
+    // Of the segment.
+    Frame* frame_ = nullptr;
     Mask mask_;
-    Local local_;
-    std::vector<std::vector<std::uint64_t>> number_columns_;
+    Mask shown_;  // while looking first
+    // By subject: its key as a place (see GroupSums), or what is below.
+    std::vector<std::uint32_t> key_of_subject_;
+    std::vector<std::uint8_t> is_client_;  // by flow
+
+    // Of the step.
+    std::int64_t step_ns_ = -1;
+    std::uint32_t step_ = 0;
+    std::vector<std::uint32_t> place_of_key_;
+    std::vector<std::uint32_t> keys_of_step_;
+
+    // Of the block.
+    std::uint64_t lost_ = 0;
+    Mask row_mask_;
+    std::vector<std::uint32_t> places_;
+    std::vector<std::uint32_t> rows_;  // that are taken, when they are few
+    std::vector<std::vector<std::uint64_t>> columns_;
     std::vector<HistogramColumn> histogram_columns_;
-    std::vector<std::uint64_t> sums_;
-    std::vector<std::uint32_t> group_begin_;  // by group: where its rows begin in rows_by_group_
-    std::vector<std::uint32_t> rows_by_group_;
-    HistogramSum histogram_sum_;
+    std::vector<std::uint64_t> written_, read_;
+    std::vector<std::uint32_t> parts_;
 };
 
 }  // namespace weir::store

@@ -11,9 +11,6 @@
 namespace weir::store {
 namespace {
 
-// As many as there are in Section, and some that are not known yet.
-constexpr std::size_t kMaxSections = 256;
-
 tl::unexpected<Error> damaged(const char* what) {
     return fail(ErrorCode::storage, std::string("damaged block: ") + what);
 }
@@ -46,6 +43,17 @@ void read_addresses(ByteReader& in, std::size_t max_count, std::vector<Address>&
     }
 }
 
+bool is_part(std::uint8_t part) {
+    const auto is = [part](Part known) { return static_cast<std::uint8_t>(known) == part; };
+    return std::any_of(kRowParts.begin(), kRowParts.end(), is) ||
+           std::any_of(kSegmentParts.begin(), kSegmentParts.end(), is);
+}
+
+void read_bounds(ByteReader& in, Bounds& out) {
+    out.lowest = in.varint();
+    out.highest = in.varint();
+}
+
 }  // namespace
 
 Result<BlockReader> BlockReader::open(Bytes data) {
@@ -54,25 +62,22 @@ Result<BlockReader> BlockReader::open(Bytes data) {
     ByteReader in(data);
     const auto magic = in.fixed<std::uint32_t>();
     const auto version = in.fixed<std::uint8_t>();
-    const auto layer = in.fixed<std::uint8_t>();
-    const std::size_t sections = in.fixed<std::uint16_t>();
+    const auto part = in.fixed<std::uint8_t>();
+    out.sections_ = in.fixed<std::uint16_t>();
     out.rows_ = in.fixed<std::uint32_t>();
-    out.flows_ = in.fixed<std::uint32_t>();
-    if (in.failed() || magic != kBlockMagic || version != kBlockVersion || (layer != 4 && layer != 7)) {
+    out.first_ = in.fixed<std::uint32_t>();
+    if (in.failed() || magic != kBlockMagic || version != kBlockVersion || !is_part(part))
         return damaged("its header");
-    }
-    out.layer_ = layer == 4 ? query::Layer::l4 : query::Layer::l7;
-    if (sections > kMaxSections || out.rows_ > kMaxBlockRows || out.flows_ > out.rows_)
-        return damaged("its sizes");
-    for (std::size_t i = 0; i < sections; i++) {
-        Place place;
+    out.part_ = static_cast<Part>(part);
+    if (out.sections_ > kMaxSections || out.rows_ > kMaxBlockRows) return damaged("its sizes");
+    for (std::size_t i = 0; i < out.sections_; i++) {
+        Place& place = out.directory_[i];
         place.section = static_cast<Section>(in.fixed<std::uint16_t>());
         in.fixed<std::uint16_t>();
         place.offset = in.fixed<std::uint32_t>();
         place.length = in.fixed<std::uint32_t>();
         place.checksum = in.fixed<std::uint32_t>();
         if (std::uint64_t{place.offset} + place.length > data.size()) return damaged("its directory");
-        out.directory_.push_back(place);
     }
     const std::size_t checked = data.size() - in.remaining();
     const auto checksum = in.fixed<std::uint64_t>();
@@ -81,9 +86,10 @@ Result<BlockReader> BlockReader::open(Bytes data) {
 }
 
 Result<Bytes> BlockReader::section(Section section) const {
-    const auto at = std::find_if(directory_.begin(), directory_.end(),
+    const auto end = directory_.begin() + static_cast<std::ptrdiff_t>(sections_);
+    const auto at = std::find_if(directory_.begin(), end,
                                  [section](const Place& place) { return place.section == section; });
-    if (at == directory_.end()) return Bytes{};
+    if (at == end) return Bytes{};
     const Bytes bytes = data_.subspan(at->offset, at->length);
     if (static_cast<std::uint32_t>(XXH3_64bits(bytes.data(), bytes.size())) != at->checksum) {
         return damaged("a column's checksum");
@@ -91,26 +97,34 @@ Result<Bytes> BlockReader::section(Section section) const {
     return bytes;
 }
 
-Status BlockReader::row_flow(std::vector<std::uint32_t>& out) const {
-    const Result<Bytes> bytes = section(Section::row_flow);
+Status BlockReader::subjects(std::vector<std::uint32_t>& out) const {
+    const Result<Bytes> bytes = section(Section::subjects);
     if (!bytes) return tl::unexpected(bytes.error());
     ByteReader in(*bytes);
     read_sequence(in, rows_, out);
-    const bool in_range = std::all_of(out.begin(), out.end(), [this](std::uint32_t f) { return f < flows_; });
-    if (out.size() != rows_ || !in_range) return damaged("its flows");
+    if (out.size() != rows_ || !std::is_sorted(out.begin(), out.end())) return damaged("its subjects");
+    return finished(in, "its subjects");
+}
+
+Status BlockReader::flows(std::vector<std::uint32_t>& out) const {
+    const Result<Bytes> bytes = section(Section::flow);
+    if (!bytes) return tl::unexpected(bytes.error());
+    ByteReader in(*bytes);
+    read_sequence(in, rows_, out);
+    if (out.size() != rows_) return damaged("its flows");
     return finished(in, "its flows");
 }
 
 Status BlockReader::attribute(Attribute attribute, AttributeColumn& out) const {
     const AttributeInfo& about = info(attribute);
-    const std::size_t count = is_of_row(attribute) ? rows_ : flows_;
+    const bool is_address = about.type == AttributeType::address;
     out.values.clear();
     out.addresses.clear();
     const Result<Bytes> bytes = section(about.section);
     if (!bytes) return tl::unexpected(bytes.error());
     if (bytes->empty()) {
-        out.codes.assign(count, 0);
-        if (about.is_address) {
+        out.codes.assign(rows_, 0);
+        if (is_address) {
             out.addresses.resize(1);
         } else {
             out.values.assign(1, 0);
@@ -118,19 +132,22 @@ Status BlockReader::attribute(Attribute attribute, AttributeColumn& out) const {
         return {};
     }
     ByteReader in(*bytes);
-    if (about.is_address) {
-        read_addresses(in, count, out.addresses);
+    if (is_address) {
+        read_addresses(in, rows_, out.addresses);
     } else {
-        read_sequence(in, count, out.values);
+        read_sequence(in, rows_, out.values);
     }
-    read_sequence(in, count, out.codes);
+    read_sequence(in, rows_, out.codes);
+    // A text's number is checked by whoever knows how many there are.
+    const std::uint64_t max = about.type == AttributeType::text ? 0xffffffff : about.max;
     const bool values_fit = std::all_of(out.values.begin(), out.values.end(),
-                                        [&about](std::uint64_t value) { return value <= about.max; });
-    if (!values_fit || !codes_fit(out, count)) return damaged("an attribute");
+                                        [max](std::uint64_t value) { return value <= max; });
+    if (!values_fit || !codes_fit(out, rows_)) return damaged("an attribute");
     return finished(in, "an attribute");
 }
 
-Status BlockReader::numbers(Section of, std::vector<std::uint64_t>& out) const {
+Status BlockReader::numbers(Section of, std::vector<std::uint64_t>& out,
+                            const std::vector<std::uint32_t>* wanted) const {
     const Result<Bytes> bytes = section(of);
     if (!bytes) return tl::unexpected(bytes.error());
     if (bytes->empty()) {
@@ -138,12 +155,30 @@ Status BlockReader::numbers(Section of, std::vector<std::uint64_t>& out) const {
         return {};
     }
     ByteReader in(*bytes);
-    read_sequence(in, rows_, out);
+    Bounds bounds;
+    read_bounds(in, bounds);
+    ChunkSet chunks;
+    if (wanted != nullptr) {
+        for (const std::uint32_t row : *wanted) chunks.add(row, row + 1);
+    }
+    read_sequence(in, rows_, out, wanted == nullptr ? nullptr : &chunks);
     if (out.size() != rows_) return damaged("a number");
     return finished(in, "a number");
 }
 
-Status BlockReader::histograms(Section of, HistogramColumn& out) const {
+Status BlockReader::bounds(Section of, Bounds& out) const {
+    const Result<Bytes> bytes = section(of);
+    if (!bytes) return tl::unexpected(bytes.error());
+    out = {};
+    if (bytes->empty()) return {};
+    ByteReader in(*bytes);
+    read_bounds(in, out);
+    if (in.failed()) return damaged("a number's bounds");
+    return {};
+}
+
+Status BlockReader::histograms(Section of, HistogramColumn& out,
+                               const std::vector<std::uint32_t>* wanted) const {
     const Result<Bytes> bytes = section(of);
     if (!bytes) return tl::unexpected(bytes.error());
     if (bytes->empty()) {
@@ -151,19 +186,18 @@ Status BlockReader::histograms(Section of, HistogramColumn& out) const {
         return {};
     }
     ByteReader in(*bytes);
-    read_histograms(in, rows_, kMaxBlockBuckets, out);
+    read_histograms(in, rows_, kMaxBlockBuckets, out, wanted);
     return finished(in, "a histogram");
 }
 
 Status BlockReader::texts(std::vector<std::string_view>& out) const {
-    out.assign(1, {});
+    out.clear();
     const Result<Bytes> bytes = section(Section::texts);
     if (!bytes) return tl::unexpected(bytes.error());
-    if (bytes->empty()) return {};
     ByteReader in(*bytes);
     std::vector<std::uint32_t> lengths;
-    // Two processes a flow, and method, path and route a row.
-    read_sequence(in, 5 * kMaxBlockRows, lengths);
+    read_sequence(in, rows_, lengths);
+    if (lengths.size() != rows_) return damaged("its texts");
     for (const std::uint32_t length : lengths) {
         const Bytes text = in.take(length);
         out.emplace_back(reinterpret_cast<const char*>(text.data()), text.size());

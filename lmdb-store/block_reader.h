@@ -12,17 +12,22 @@
 #include "lmdb-store/histogram_column.h"
 #include "plugin/base/status.h"
 #include "plugin/flow/address.h"
-#include "plugin/query/measures.h"
 
 namespace weir::store {
 
-// An attribute of a block's flows, or rows.
+// An attribute of subjects.
 struct AttributeColumn {
-    std::vector<std::uint32_t> codes;   // by flow (or row): index into what follows
-    std::vector<std::uint64_t> values;  // distinct values; texts: ids into the block's texts
-    std::vector<Address> addresses;     // instead of values, for local and remote
+    std::vector<std::uint32_t> codes;   // by subject: index into what follows
+    std::vector<std::uint64_t> values;  // distinct values; of texts their numbers
+    std::vector<Address> addresses;     // instead of values, for addresses
 
     std::size_t size() const { return values.size() + addresses.size(); }
+};
+
+// Numbers that a column may hold.
+struct Bounds {
+    std::uint64_t lowest = 0;
+    std::uint64_t highest = 0;
 };
 
 // A view: `data` must stay as it is while the reader is used. Errors of all functions: ErrorCode::storage.
@@ -31,19 +36,25 @@ public:
     // Checks the header and the directory, no column yet.
     static Result<BlockReader> open(Bytes data);
 
-    query::Layer layer() const { return layer_; }
-    std::size_t rows() const { return rows_; }
-    std::size_t flows() const { return flows_; }
+    Part part() const { return part_; }
+    std::size_t rows() const { return rows_; }  // or subjects
+    std::uint32_t first() const { return first_; }
 
-    // Each replaces `out`. Codes and flows are in range, values fit their members.
-    Status row_flow(std::vector<std::uint32_t>& out) const;
+    // Each replaces `out`. Codes are in range, values fit their members.
+    Status subjects(std::vector<std::uint32_t>& out) const;  // ascending
+    Status flows(std::vector<std::uint32_t>& out) const;     // of requests or lookups
     Status attribute(Attribute attribute, AttributeColumn& out) const;
-    Status numbers(Section section, std::vector<std::uint64_t>& out) const;
-    Status histograms(Section section, HistogramColumn& out) const;
-    // By id; the texts point into the block.
+    // `wanted`: rows that will be looked at, ascending; none given: all. What else is in `out` means nothing.
+    Status numbers(Section section, std::vector<std::uint64_t>& out,
+                   const std::vector<std::uint32_t>* wanted = nullptr) const;
+    Status bounds(Section section, Bounds& out) const;  // of numbers
+    Status histograms(Section section, HistogramColumn& out,
+                      const std::vector<std::uint32_t>* wanted = nullptr) const;
+    // The texts point into the block.
     Status texts(std::vector<std::string_view>& out) const;
 
 private:
+    static constexpr std::size_t kMaxSections = 32;
     struct Place {
         Section section{};
         std::uint32_t offset = 0;
@@ -55,10 +66,11 @@ private:
     Result<Bytes> section(Section section) const;
 
     Bytes data_;
-    query::Layer layer_ = query::Layer::l4;
+    Part part_ = Part::l4;
     std::size_t rows_ = 0;
-    std::size_t flows_ = 0;
-    std::vector<Place> directory_;
+    std::uint32_t first_ = 0;
+    std::array<Place, kMaxSections> directory_{};
+    std::size_t sections_ = 0;
 };
 
 }  // namespace weir::store

@@ -1,13 +1,18 @@
 // A block as rows again.
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "lmdb-store/block_reader.h"
+#include "lmdb-store/segment.h"
 #include "plugin/flow/batch.h"
 
 namespace weir::store {
 
-// Appends the block's rows, flows and texts to a batch; a row's place in the block is kept. On an error
-// (ErrorCode::storage) the batch is as before.
-Status append_rows(const BlockReader& block, Batch& into);
+// Replaces flows, strings and rows of `out` with those of a block: row i of the block is row i of its part.
+// A row whose subject is lost has no meaning, and lost[row] is 1. Its segment must have been opened for the
+// part (of l7 and slow either). Errors: storage.
+Status read_rows(const BlockReader& block, Segment& segment, Batch& out, std::vector<std::uint8_t>& lost);
 
 }  // namespace weir::store

@@ -18,16 +18,24 @@ constexpr std::string_view kStateKey = "state";
 constexpr std::size_t kMaxBlocks = 0xffff;
 
 bool texts_in_range(const Batch& batch, const Flow& flow) {
-    return flow.process < batch.strings.size() && flow.peer_process < batch.strings.size();
+    const std::size_t texts = batch.strings.size();
+    return flow.process < texts && flow.peer_process < texts && flow.container < texts && flow.domain < texts;
 }
 bool is_sound(const Batch& batch, const L4Row& row) {
     return row.flow < batch.flows.size() && is_storable(row.rtt) && is_storable(row.rtt_var);
 }
-bool is_sound(const Batch& batch, const L7Row& row) {
+template <typename Row>
+bool is_sound_request(const Batch& batch, const Row& row) {
     const std::size_t texts = batch.strings.size();
-    return row.flow < batch.flows.size() && row.method < texts && row.path < texts && row.route < texts &&
-           is_storable(row.latency);
+    return row.flow < batch.flows.size() && row.method < texts && row.path < texts && row.route < texts;
 }
+bool is_sound(const Batch& batch, const L7Row& row) {
+    return is_sound_request(batch, row) && is_storable(row.latency);
+}
+bool is_sound(const Batch& batch, const DnsRow& row) {
+    return row.flow < batch.flows.size() && is_storable(row.latency);
+}
+bool is_sound(const Batch& batch, const SlowRow& row) { return is_sound_request(batch, row); }
 
 int put_blocks(Transaction& transaction, MDB_dbi database, Key key, Part part,
                const std::vector<Block>& blocks) {
@@ -44,27 +52,33 @@ bool same_entry(const Key& a, const Key& b) { return a.time == b.time && a.seque
 
 }  // namespace
 
+void NewEntry::set(Part part, std::size_t rows, std::vector<Block> blocks_of_part) {
+    header.size(part) = {rows, static_cast<std::uint32_t>(blocks_of_part.size())};
+    const auto at = std::find(kRowParts.begin(), kRowParts.end(), part) - kRowParts.begin();
+    blocks[static_cast<std::size_t>(at)] = std::move(blocks_of_part);
+}
+
 std::uint64_t NewEntry::bytes() const {
     std::uint64_t out = 0;
-    for (const auto* blocks : {&l4, &l7}) {
-        for (const Block& block : *blocks) out += block.size();
+    for (const auto& part : blocks) {
+        for (const Block& block : part) out += block.size();
     }
     return out;
 }
 
-NewEntry make_entry(const Batch& batch) {
+NewEntry make_entry(const Batch& batch, const RowSubjects& subjects, std::uint64_t segment) {
     NewEntry out;
-    out.l4 = encode_blocks(batch, query::Layer::l4);
-    out.l7 = encode_blocks(batch, query::Layer::l7);
     out.header.begin_ns = batch.begin_ns;
     out.header.end_ns = batch.end_ns;
     out.header.host = batch.host;
     out.header.service = batch.service;
-    out.header.l4_rows = batch.l4.size();
-    out.header.l7_rows = batch.l7.size();
-    out.header.l4_blocks = static_cast<std::uint32_t>(out.l4.size());
-    out.header.l7_blocks = static_cast<std::uint32_t>(out.l7.size());
+    out.header.segment = segment;
     out.header.losses = batch.losses;
+    out.header.reconciled = batch.reconciled;
+    out.set(Part::l4, batch.l4.size(), encode_rows<L4Row>(batch.l4, subjects.l4));
+    out.set(Part::l7, batch.l7.size(), encode_rows<L7Row>(batch.l7, subjects.l7));
+    out.set(Part::dns, batch.dns.size(), encode_rows<DnsRow>(batch.dns, subjects.dns));
+    out.set(Part::slow, batch.slow.size(), encode_rows<SlowRow>(batch.slow, subjects.slow));
     return out;
 }
 
@@ -77,14 +91,18 @@ Status check_batch(const Batch& batch) {
     if (!std::all_of(batch.flows.begin(), batch.flows.end(),
                      [&](const Flow& f) { return texts_in_range(batch, f); }) ||
         !std::all_of(batch.l4.begin(), batch.l4.end(), sound) ||
-        !std::all_of(batch.l7.begin(), batch.l7.end(), sound)) {
+        !std::all_of(batch.l7.begin(), batch.l7.end(), sound) ||
+        !std::all_of(batch.dns.begin(), batch.dns.end(), sound) ||
+        !std::all_of(batch.slow.begin(), batch.slow.end(), sound)) {
         return refuse("whose rows refer to what is not in it");
     }
     return {};
 }
 
 int put_entry(Transaction& transaction, Table table, std::uint64_t sequence, const NewEntry& entry) {
-    if (entry.l4.size() > kMaxBlocks || entry.l7.size() > kMaxBlocks) return MDB_BAD_VALSIZE;
+    for (const auto& blocks : entry.blocks) {
+        if (blocks.size() > kMaxBlocks) return MDB_BAD_VALSIZE;
+    }
     Key key;
     key.time = static_cast<std::uint64_t>(entry.header.end_ns);
     key.sequence = sequence;
@@ -100,8 +118,8 @@ int put_entry(Transaction& transaction, Table table, std::uint64_t sequence, con
     std::vector<std::uint8_t> header;
     encode_header(entry.header, header);
     int code = transaction.put(database, encode_key(key), header, MDB_APPEND);
-    if (code == 0) code = put_blocks(transaction, database, key, Part::l4, entry.l4);
-    if (code == 0) code = put_blocks(transaction, database, key, Part::l7, entry.l7);
+    for (std::size_t i = 0; i < kRowParts.size() && code == 0; i++)
+        code = put_blocks(transaction, database, key, kRowParts[i], entry.blocks[i]);
     return code;
 }
 
@@ -131,10 +149,10 @@ int erase_entry(Transaction& transaction, Table table, const Key& key) {
     return code == MDB_NOTFOUND ? 0 : code;
 }
 
-int get_block(const Transaction& transaction, const Entry& entry, query::Layer layer, std::uint32_t block,
+int get_block(const Transaction& transaction, const Entry& entry, Part part, std::uint32_t block,
               Bytes& out) {
     Key key = entry.key;
-    key.part = part_of(layer);
+    key.part = part;
     key.block = static_cast<std::uint16_t>(block);
     return transaction.get(transaction.databases()[entry.table], encode_key(key), out);
 }
@@ -156,6 +174,32 @@ int list_entries(const Transaction& transaction, Table table, std::uint64_t from
         } else {
             damaged.push_back({key->time, key->sequence, Part::header, 0});
         }
+    }
+    return code == MDB_NOTFOUND ? 0 : code;
+}
+
+int put_segment_block(Transaction& transaction, const SegmentWriter::NewBlock& block) {
+    return transaction.put(transaction.databases().segment, encode_segment_key(block.key), block.block);
+}
+
+int erase_segments(Transaction& transaction, std::uint64_t before) {
+    Cursor cursor;
+    int code = cursor.open(transaction, transaction.databases().segment);
+    while (code == 0 && (code = cursor.move(MDB_FIRST)) == 0) {
+        const auto key = decode_segment_key(cursor.key());
+        if (key && key->segment >= before) return 0;
+        code = cursor.erase();
+    }
+    return code == MDB_NOTFOUND ? 0 : code;
+}
+
+int last_segment(const Transaction& transaction, std::uint64_t& out) {
+    out = 0;
+    Cursor cursor;
+    int code = cursor.open(transaction, transaction.databases().segment);
+    if (code == 0) code = cursor.move(MDB_LAST);
+    if (code == 0) {
+        if (const auto key = decode_segment_key(cursor.key())) out = key->segment;
     }
     return code == MDB_NOTFOUND ? 0 : code;
 }

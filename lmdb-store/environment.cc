@@ -45,15 +45,14 @@ int Transaction::put(MDB_dbi database, Bytes key, Bytes value, unsigned flags) {
     return mdb_put(txn_, database, &k, &v, flags);
 }
 
-int Cursor::open(const Transaction& transaction, Table table) {
-    return mdb_cursor_open(transaction.get(), transaction.databases()[table], &cursor_);
+int Cursor::open(const Transaction& transaction, MDB_dbi database) {
+    return mdb_cursor_open(transaction.get(), database, &cursor_);
 }
 
 int Cursor::move(MDB_cursor_op operation) { return mdb_cursor_get(cursor_, &key_, &value_, operation); }
 
-int Cursor::seek(const Key& key) {
-    const KeyBytes bytes = encode_key(key);
-    key_ = val_of(bytes);
+int Cursor::seek_bytes(Bytes key) {
+    key_ = val_of(key);
     return move(MDB_SET_RANGE);
 }
 
@@ -77,8 +76,10 @@ int Environment::open_databases() {
     int code = write(transaction);
     if (code != 0) return code;
     MDB_txn* const txn = transaction.get();
-    const std::array<std::pair<const char*, MDB_dbi*>, 3> names = {
-        {{"meta", &databases_.meta}, {"detail", &databases_.detail}, {"minute", &databases_.minute}}};
+    const std::array<std::pair<const char*, MDB_dbi*>, 4> names = {{{"meta", &databases_.meta},
+                                                                    {"detail", &databases_.detail},
+                                                                    {"minute", &databases_.minute},
+                                                                    {"segment", &databases_.segment}}};
     for (const auto& [name, database] : names) {
         if (code == 0) code = mdb_dbi_open(txn, name, MDB_CREATE, database);
     }
@@ -118,7 +119,8 @@ int Environment::write(Transaction& out) {
 int used_pages(const Transaction& transaction, std::uint64_t& pages) {
     const Databases& databases = transaction.databases();
     pages = kMetaPages;
-    for (const MDB_dbi database : {kFreeList, kMain, databases.meta, databases.detail, databases.minute}) {
+    for (const MDB_dbi database :
+         {kFreeList, kMain, databases.meta, databases.detail, databases.minute, databases.segment}) {
         MDB_stat stat{};
         if (const int code = mdb_stat(transaction.get(), database, &stat); code != 0) return code;
         pages += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;

@@ -32,6 +32,7 @@ struct Databases {
     MDB_dbi meta = 0;
     MDB_dbi detail = 0;
     MDB_dbi minute = 0;
+    MDB_dbi segment = 0;
 
     MDB_dbi operator[](Table table) const { return table == Table::detail ? detail : minute; }
 };
@@ -69,16 +70,24 @@ public:
     Cursor(const Cursor&) = delete;
     Cursor& operator=(const Cursor&) = delete;
 
-    int open(const Transaction& transaction, Table table);
-    // MDB_FIRST, MDB_NEXT, MDB_LAST; MDB_SET_RANGE goes to the first key that is not less than `key`.
+    int open(const Transaction& transaction, MDB_dbi database);
+    int open(const Transaction& transaction, Table table) {
+        return open(transaction, transaction.databases()[table]);
+    }
+    // MDB_FIRST, MDB_NEXT, MDB_LAST.
     int move(MDB_cursor_op operation);
-    int seek(const Key& key);
+    int next() { return move(MDB_NEXT); }
+    // To the first key that is not less.
+    int seek(const Key& key) { return seek_bytes(encode_key(key)); }
+    int seek(const SegmentKey& key) { return seek_bytes(encode_segment_key(key)); }
     int erase() { return mdb_cursor_del(cursor_, 0); }
 
     Bytes key() const { return bytes_of(key_); }
     Bytes value() const { return bytes_of(value_); }
 
 private:
+    int seek_bytes(Bytes key);
+
     MDB_cursor* cursor_ = nullptr;
     MDB_val key_{};
     MDB_val value_{};

@@ -7,7 +7,7 @@
 namespace weir::store {
 namespace {
 
-constexpr std::uint8_t kHeaderVersion = 1;
+constexpr std::uint8_t kHeaderVersion = 2;
 constexpr std::size_t kChecksumSize = sizeof(std::uint64_t);
 constexpr std::string_view kMagic = "weirhist";
 static_assert(kMagic.size() == 8);
@@ -47,6 +47,52 @@ void read_losses(ByteReader& in, LossCounts& losses) {
     }
 }
 
+void write_parts(ByteWriter& out, const EntryHeader& header) {
+    out.varint(static_cast<std::uint64_t>(
+        std::count_if(header.parts.begin(), header.parts.end(), [](const auto& p) { return p.rows != 0; })));
+    for (const Part part : kRowParts) {
+        if (header.size(part).rows == 0) continue;
+        out.fixed(static_cast<std::uint8_t>(part));
+        out.varint(header.size(part).rows);
+        out.varint(header.size(part).blocks);
+    }
+}
+
+void read_parts(ByteReader& in, EntryHeader& header) {
+    const std::uint64_t count = in.varint();
+    for (std::uint64_t i = 0; i < count && !in.failed(); i++) {
+        const auto part = static_cast<Part>(in.fixed<std::uint8_t>());
+        const std::uint64_t rows = in.varint();
+        const std::uint64_t blocks = in.varint();
+        if (blocks > 0xffff || std::find(kRowParts.begin(), kRowParts.end(), part) == kRowParts.end())
+            return in.fail();
+        header.size(part) = {rows, static_cast<std::uint32_t>(blocks)};
+    }
+}
+
+void write_reconciled(ByteWriter& out, const ReconciledCounts& counts) {
+    out.varint(static_cast<std::uint64_t>(
+        std::count_if(counts.begin(), counts.end(), [](const auto& c) { return c.has_value(); })));
+    for (std::size_t i = 0; i < kKernelCounters; i++) {
+        if (!counts[i]) continue;
+        out.text(kKernelCounterNames[i]);
+        out.varint(counts[i]->kernel);
+        out.varint(counts[i]->seen);
+    }
+}
+
+void read_reconciled(ByteReader& in, ReconciledCounts& counts) {
+    const std::uint64_t count = in.varint();
+    for (std::uint64_t i = 0; i < count && !in.failed(); i++) {
+        const std::string_view name = in.text();
+        const std::uint64_t kernel = in.varint();
+        const std::uint64_t seen = in.varint();
+        const auto at = std::find(kKernelCounterNames.begin(), kKernelCounterNames.end(), name);
+        if (at != kKernelCounterNames.end())
+            counts[static_cast<std::size_t>(at - kKernelCounterNames.begin())] = {kernel, seen};
+    }
+}
+
 }  // namespace
 
 KeyBytes encode_key(const Key& key) {
@@ -64,6 +110,20 @@ std::optional<Key> decode_key(Bytes bytes) {
                static_cast<Part>(bytes[16]), get_big_endian<std::uint16_t>(bytes.data() + 17)};
 }
 
+SegmentKeyBytes encode_segment_key(const SegmentKey& key) {
+    SegmentKeyBytes out{};
+    put_big_endian(out.data(), key.segment);
+    out[8] = static_cast<std::uint8_t>(key.part);
+    put_big_endian(out.data() + 9, key.first);
+    return out;
+}
+
+std::optional<SegmentKey> decode_segment_key(Bytes bytes) {
+    if (bytes.size() != kSegmentKeySize) return std::nullopt;
+    return SegmentKey{get_big_endian<std::uint64_t>(bytes.data()), static_cast<Part>(bytes[8]),
+                      get_big_endian<std::uint32_t>(bytes.data() + 9)};
+}
+
 void encode_header(const EntryHeader& header, std::vector<std::uint8_t>& buffer) {
     buffer.clear();
     ByteWriter out(buffer);
@@ -72,13 +132,12 @@ void encode_header(const EntryHeader& header, std::vector<std::uint8_t>& buffer)
     out.varint(zigzag(header.end_ns));
     out.text(header.host);
     out.text(header.service);
-    out.varint(header.l4_rows);
-    out.varint(header.l4_blocks);
-    out.varint(header.l7_rows);
-    out.varint(header.l7_blocks);
+    out.varint(header.segment);
     out.varint(header.first_sequence);
     out.varint(header.last_sequence);
+    write_parts(out, header);
     write_losses(out, header.losses);
+    write_reconciled(out, header.reconciled);
     out.fixed<std::uint64_t>(XXH3_64bits(buffer.data(), buffer.size()));
 }
 
@@ -95,16 +154,13 @@ std::optional<EntryHeader> decode_header(Bytes bytes) {
     out.end_ns = unzigzag(in.varint());
     out.host = in.text();
     out.service = in.text();
-    out.l4_rows = in.varint();
-    const std::uint64_t l4_blocks = in.varint();
-    out.l7_rows = in.varint();
-    const std::uint64_t l7_blocks = in.varint();
+    out.segment = in.varint();
     out.first_sequence = in.varint();
     out.last_sequence = in.varint();
+    read_parts(in, out);
     read_losses(in, out.losses);
-    if (in.failed() || l4_blocks > 0xffff || l7_blocks > 0xffff || !is_time(out.end_ns)) return std::nullopt;
-    out.l4_blocks = static_cast<std::uint32_t>(l4_blocks);
-    out.l7_blocks = static_cast<std::uint32_t>(l7_blocks);
+    read_reconciled(in, out.reconciled);
+    if (in.failed() || !is_time(out.end_ns)) return std::nullopt;
     return out;
 }
 

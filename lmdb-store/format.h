@@ -1,27 +1,43 @@
-// How history lies in LMDB: format version 1.
+// How history lies in LMDB: format version 2.
 //
-// The environment (data.mdb, lock.mdb) has three databases:
-//   meta    "format": what this file is, and in which version. "state": see State.
-//   detail  one entry for each interval that was appended.
-//   minute  one entry for each minute, merged from the intervals that end in it. A minute that was
-//           written in parts (a restart, a clock step, a very large minute) has one entry a part.
+// The environment (data.mdb, lock.mdb) has four databases:
+//   meta     "format": what this file is, and in which version. "state": see State.
+//   detail   one entry for each interval that was appended.
+//   minute   one entry for each minute, merged from the intervals that end in it. A minute that was
+//            written in parts (a restart, a clock step, a very large minute) has one entry a part.
+//   segment  what rows are about: texts, flows, requests, DNS lookups, numbered in a segment of the history.
+//            The rows of both tables refer to them, so a flow that is seen in a thousand intervals is
+//            stored once.
 //
 // An entry is a header and blocks of rows, as values under consecutive keys of kKeySize bytes, big-endian
 // so that LMDB's order is the order of writing:
 //   u64 time      end of the interval or minute in ns, but never less than in the key before: the
 //                 order holds when the wall clock steps back. The true time is in the header.
 //   u64 sequence  counts entries of the table, from 1
-//   u8  part      0 header, 4 L4 rows, 7 L7 rows
+//   u8  part      0 header, then the parts of rows (Part in columns.h)
 //   u16 block     0 for the header; else counts the blocks of the part
 // Entries are only appended at the end and dropped at the beginning.
 //
-// Header value: see EntryHeader. Numbers are varints (bytes.h) and texts have their length in front:
-//   u8 version (1), begin, end (both zigzag), host, service, rows and blocks of L4, rows and blocks of L7,
-//   first and last sequence, number of losses, then name and amount of each loss that is not 0,
-//   u64 checksum (XXH3) of all before it
-// Losses are named, so that the order of the ledger may change between releases.
+// A segment's keys have kSegmentKeySize bytes, big-endian:
+//   u64 segment   counts segments, from 1
+//   u8  part      texts, flows, requests or lookups (Part in columns.h)
+//   u32 first     number of the first subject in the block. Texts count from 1, 0 being the empty one;
+//                 the others from 0.
+// The last block of each part grows with every transaction that brings new subjects, until it is full. A
+// segment ends when it has many subjects, after a part of the retention, when the host's name changes and
+// with the process; it is dropped when no entry refers to it any more.
 //
-// Block value: see block_encoder.h.
+// Header value: see EntryHeader. Numbers are varints (bytes.h) and texts have their length in front:
+//   u8 version (2), begin, end (both zigzag), host, service, segment, first and last sequence,
+//   number of parts, then for each its u8 part, rows and blocks,
+//   number of losses, then name and amount of each loss that is not 0,
+//   number of the kernel's counters, then name, kernel's value and seen value of each that was read,
+//   u64 checksum (XXH3) of all before it
+// Losses and counters are named, so that their order may change between releases.
+//
+// Block value: see block_format.h.
+//
+// Versions: 1 (before 0.2) kept flows in every block. It is not read: such a file is set aside.
 #pragma once
 
 #include <array>
@@ -32,18 +48,16 @@
 #include <vector>
 
 #include "lmdb-store/bytes.h"
+#include "lmdb-store/columns.h"
 #include "plugin/base/ledger.h"
 #include "plugin/flow/batch.h"
 #include "plugin/query/measures.h"
 
 namespace weir::store {
 
-inline constexpr std::uint32_t kFormatVersion = 1;
+inline constexpr std::uint32_t kFormatVersion = 2;
 
 enum class Table : std::uint8_t { detail, minute };
-
-enum class Part : std::uint8_t { header = 0, l4 = 4, l7 = 7 };
-constexpr Part part_of(query::Layer layer) { return layer == query::Layer::l4 ? Part::l4 : Part::l7; }
 
 struct Key {
     std::uint64_t time = 0;
@@ -58,23 +72,49 @@ KeyBytes encode_key(const Key& key);
 // Nothing when it has another size. The part may be one that is not known.
 std::optional<Key> decode_key(Bytes bytes);
 
+struct SegmentKey {
+    std::uint64_t segment = 0;
+    Part part = Part::texts;
+    std::uint32_t first = 0;
+};
+inline constexpr std::size_t kSegmentKeySize = 13;
+using SegmentKeyBytes = std::array<std::uint8_t, kSegmentKeySize>;
+
+SegmentKeyBytes encode_segment_key(const SegmentKey& key);
+std::optional<SegmentKey> decode_segment_key(Bytes bytes);
+
+// Rows of one part of an entry, and the blocks that hold them.
+struct PartSize {
+    std::uint64_t rows = 0;
+    std::uint32_t blocks = 0;
+};
+
 struct EntryHeader {
     std::int64_t begin_ns = 0;  // wall time
     std::int64_t end_ns = 0;    // of the interval; of a minute: the end of the minute
     std::string host;
     std::string service;
-    std::uint64_t l4_rows = 0;
-    std::uint64_t l7_rows = 0;
-    std::uint32_t l4_blocks = 0;
-    std::uint32_t l7_blocks = 0;
+    std::uint64_t segment = 0;  // of the subjects
+    std::array<PartSize, kRowParts.size()> parts{};
     // The intervals (sequences of the detail table) that a minute is made of; of an interval: itself.
     std::uint64_t first_sequence = 0;
     std::uint64_t last_sequence = 0;
     LossCounts losses{};
+    ReconciledCounts reconciled{};
 
-    std::uint64_t rows(query::Layer layer) const { return layer == query::Layer::l4 ? l4_rows : l7_rows; }
-    std::uint32_t blocks(query::Layer layer) const {
-        return layer == query::Layer::l4 ? l4_blocks : l7_blocks;
+    const PartSize& size(Part part) const { return parts[place_of(part)]; }
+    PartSize& size(Part part) { return parts[place_of(part)]; }
+    std::uint64_t rows() const {
+        std::uint64_t out = 0;
+        for (const PartSize& part : parts) out += part.rows;
+        return out;
+    }
+
+private:
+    static constexpr std::size_t place_of(Part part) {
+        std::size_t i = 0;
+        while (i + 1 < kRowParts.size() && kRowParts[i] != part) i++;
+        return i;
     }
 };
 

@@ -7,8 +7,6 @@
 #include <limits>
 #include <random>
 
-#include "lmdb-store/block_rows.h"
-
 namespace weir::store {
 namespace {
 
@@ -37,71 +35,44 @@ Fingerprint hash(std::string_view text) { return hash(text.data(), text.size());
 
 }  // namespace
 
-Status Frame::open(Bytes block, const EntryHeader& header, query::Layer layer) {
-    auto reader = BlockReader::open(block);
-    if (!reader) return tl::unexpected(reader.error());
-    if (reader->layer() != layer) return fail(ErrorCode::storage, "damaged block: it is of the other layer");
-    reader_ = std::move(*reader);
-    header_ = &header;
+int Frame::open(const Transaction& transaction, const EntryHeader& entry, query::Layer layer) {
+    layer_ = layer;
     loaded_ = 0;
-    texts_loaded_ = row_flow_loaded_ = whole_loaded_ = example_has_texts_ = false;
+    flow_of_loaded_ = false;
     tuples_used_ = 0;
-    example_.host = header.host;
-    example_.service = header.service;
+    example_.host = entry.host;
+    example_.service = entry.service;
     example_.flows.resize(1);
     example_.l4.resize(1);
     example_.l7.resize(1);
-    return {};
+    example_.dns.resize(1);
+    return segment_.open(transaction, entry.segment, part_of(layer));
 }
 
-Status Frame::load(const Dependencies& needed) {
-    if (!row_flow_loaded_) {
-        if (auto ok = reader_.row_flow(row_flow_); !ok) return ok;
-        row_flow_loaded_ = true;
-    }
+void Frame::load(AttributeSet attributes) {
+    if (!segment_.subjects_are_flows() && !std::exchange(flow_of_loaded_, true))
+        segment_.flows_of_subjects(flow_of_);
     for (std::size_t i = 0; i < kAttributeCount; i++) {
         const auto attribute = static_cast<Attribute>(i);
-        if (!has(needed.attributes & ~loaded_, attribute)) continue;
-        if (auto ok = load_attribute(attribute); !ok) return ok;
-    }
-    if (needed.on_measures && !whole_loaded_) {
-        whole_ = Batch();
-        whole_.host = header_->host;
-        whole_.service = header_->service;
-        if (auto ok = append_rows(reader_, whole_); !ok) return ok;
-        whole_loaded_ = true;
-    }
-    return {};
-}
-
-Status Frame::load_attribute(Attribute attribute) {
-    const auto i = static_cast<std::size_t>(attribute);
-    if (info(attribute).is_text) {
-        if (auto ok = load_texts(); !ok) return ok;
-    }
-    if (auto ok = reader_.attribute(attribute, columns_[i]); !ok) return ok;
-    if (info(attribute).is_text) {
-        const auto& ids = columns_[i].values;
-        const auto known = [this](std::uint64_t id) { return id < texts_.size(); };
-        if (!std::all_of(ids.begin(), ids.end(), known)) {
-            return fail(ErrorCode::storage, "damaged block: a text that is not there");
+        if (!has(attributes & ~loaded_, attribute)) continue;
+        const bool exists =
+            is_of_flow(attribute) || has(attributes_of(subjects_of(part_of(layer_))), attribute);
+        if (exists) {
+            segment_.attribute(attribute, columns_[i]);
+        } else {
+            // Of another layer: the same for all.
+            columns_[i].addresses.clear();
+            columns_[i].values.assign(1, 0);
+            columns_[i].codes.assign(std::max<std::size_t>(subjects(), 1), 0);
         }
+        hashes_[i].clear();
+        loaded_ |= set_of(attribute);
     }
-    hashes_[i].clear();
-    loaded_ |= set_of(attribute);
-    return {};
 }
 
-Status Frame::load_texts() {
-    if (texts_loaded_) return {};
-    if (auto ok = reader_.texts(texts_); !ok) return ok;
-    texts_loaded_ = true;
-    return {};
-}
-
-std::uint32_t Frame::code_at(Attribute attribute, bool by_row, std::uint32_t at) const {
+std::uint32_t Frame::code_at(Attribute attribute, bool of_flows, std::uint32_t at) const {
     const auto& codes = columns_[static_cast<std::size_t>(attribute)].codes;
-    return codes[by_row && !is_of_row(attribute) ? row_flow_[at] : at];
+    return codes[!of_flows && is_of_flow(attribute) ? flow_of(at) : at];
 }
 
 const Tuples& Frame::tuples(AttributeSet attributes) {
@@ -111,9 +82,10 @@ const Tuples& Frame::tuples(AttributeSet attributes) {
     if (tuples_used_ == tuples_.size()) tuples_.emplace_back();
     Tuples& out = tuples_[tuples_used_++];
     out.attributes = attributes;
-    out.by_row = (attributes & kRowAttributes) != 0;
-    out.codes.assign(out.by_row ? rows() : flows(), 0);
-    out.examples.assign(out.codes.empty() ? 0 : 1, 0);
+    out.of_flows = (attributes & ~kFlowAttributes) == 0;
+    // One at least: where flows were lost, their requests have flow 0.
+    out.codes.assign(std::max<std::size_t>(out.of_flows ? flows() : subjects(), 1), 0);
+    out.examples.assign(1, 0);
     for (std::size_t i = 0; i < kAttributeCount; i++) {
         if (has(attributes, static_cast<Attribute>(i))) combine(out, static_cast<Attribute>(i));
     }
@@ -126,7 +98,7 @@ void Frame::combine(Tuples& tuples, Attribute attribute) {
     if (column.size() <= 1) return;
     combined_.resize(tuples.codes.size());
     for (std::uint32_t i = 0; i < combined_.size(); i++) {
-        combined_[i] = tuples.codes[i] * column.size() + code_at(attribute, tuples.by_row, i);
+        combined_[i] = tuples.codes[i] * column.size() + code_at(attribute, tuples.of_flows, i);
     }
     number(tuples, tuples.size() * column.size());
 }
@@ -160,44 +132,47 @@ void Frame::hash_values(Attribute attribute) {
     std::vector<Fingerprint>& out = hashes_[i];
     if (!out.empty()) return;
     out.reserve(column.size());
+    const bool is_text = info(attribute).type == AttributeType::text;
     for (const Address& address : column.addresses)
         out.push_back(hash(address.bytes.data(), address.bytes.size()));
     for (const std::uint64_t value : column.values) {
-        out.push_back(info(attribute).is_text ? hash(texts_[value]) : hash(&value, sizeof(value)));
+        out.push_back(is_text ? hash(segment_.text(value)) : hash(&value, sizeof(value)));
     }
 }
 
 void Frame::fingerprints(const Tuples& tuples, std::vector<Fingerprint>& out) {
-    out.assign(tuples.size(), join(hash(header_->host), hash(header_->service)));
+    out.assign(tuples.size(), join(hash(example_.host), hash(example_.service)));
     for (std::size_t i = 0; i < kAttributeCount; i++) {
         const auto attribute = static_cast<Attribute>(i);
         if (!has(tuples.attributes, attribute)) continue;
         hash_values(attribute);
         for (std::size_t code = 0; code < out.size(); code++) {
-            out[code] = join(out[code], hashes_[i][code_at(attribute, tuples.by_row, tuples.examples[code])]);
+            out[code] =
+                join(out[code], hashes_[i][code_at(attribute, tuples.of_flows, tuples.examples[code])]);
         }
     }
 }
 
 void Frame::set_example(const Tuples& tuples, std::uint32_t at) {
-    if ((tuples.attributes & kTextAttributes) != 0 && !example_has_texts_) {
-        example_.strings = StringTable(std::vector<std::string>(texts_.begin(), texts_.end()));
-        example_has_texts_ = true;
-    }
+    example_.strings = StringTable();
     Flow& flow = example_.flows[0] = Flow();
-    L7Row& row = example_.l7[0] = L7Row();
+    L7Row& request = example_.l7[0] = L7Row();
+    DnsRow& lookup = example_.dns[0] = DnsRow();
     for (std::size_t i = 0; i < kAttributeCount; i++) {
         const auto attribute = static_cast<Attribute>(i);
         if (!has(tuples.attributes, attribute)) continue;
         const AttributeColumn& column = columns_[i];
-        const std::uint32_t code = code_at(attribute, tuples.by_row, at);
-        switch (attribute) {
-            case Attribute::local: flow.local = column.addresses[code]; break;
-            case Attribute::remote: flow.remote = column.addresses[code]; break;
-            default:
-                set_value(flow, attribute, column.values[code]);
-                set_value(row, attribute, column.values[code]);
+        const std::uint32_t code = code_at(attribute, tuples.of_flows, at);
+        if (info(attribute).type == AttributeType::address) {
+            flow.*address_of(attribute) = column.addresses[code];
+            continue;
         }
+        std::uint64_t value = column.values[code];
+        if (info(attribute).type == AttributeType::text && value != 0)
+            value = example_.strings.append(segment_.text(value));
+        set_value(flow, attribute, value);
+        set_value(request, attribute, value);
+        set_value(lookup, attribute, value);
     }
 }
 

@@ -1,9 +1,9 @@
-// One block under a query: its columns, decoded as they are asked for, and for a set of attributes the
-// combinations of values that occur in it.
+// A segment under a query: the columns that it names, and for a set of attributes the combinations of values
+// that occur among the subjects.
 //
-// A combination ("tuple") gets a code, and an example: a flow or a row that has it. What depends on these
-// attributes only is worked out once a tuple, on the example, and looked up by code for all rows. A frame
-// is used for block after block and keeps its memory.
+// A combination ("tuple") gets a code, and an example: a subject that has it. What depends on these
+// attributes only is worked out once a tuple, on the example, and looked up by code for all subjects. A frame
+// is used for segment after segment and keeps its memory.
 //
 // Not thread-safe.
 #pragma once
@@ -17,22 +17,21 @@
 #include <utility>
 #include <vector>
 
-#include "lmdb-store/block_reader.h"
 #include "lmdb-store/dependencies.h"
-#include "lmdb-store/format.h"
+#include "lmdb-store/segment.h"
 
 namespace weir::store {
 
 struct Tuples {
     AttributeSet attributes = 0;
-    bool by_row = false;                  // else by flow
-    std::vector<std::uint32_t> codes;     // of each row (or flow)
+    bool of_flows = false;                // else of subjects
+    std::vector<std::uint32_t> codes;     // of each flow (or subject)
     std::vector<std::uint32_t> examples;  // by code
     std::size_t size() const { return examples.size(); }
 };
 
-// The values of a tuple as a number that is the same in every block (and for other values, with near
-// certainty, another), so that what was worked out for it in one block is known in the next.
+// The values of a tuple as a number that is the same in every segment (and for other values, with near
+// certainty, another), so that what was worked out for it in one segment is known in the next.
 struct Fingerprint {
     std::uint64_t low = 0;
     std::uint64_t high = 0;
@@ -41,27 +40,37 @@ struct Fingerprint {
 
 class Frame {
 public:
-    // `block` and `header` must stay valid until the next open(). Errors of all: storage.
-    Status open(Bytes block, const EntryHeader& header, query::Layer layer);
+    // Host and service of `entry` are those of the segment. The transaction must stay open while the frame is
+    // used. Returns 0 or an LMDB error code.
+    int open(const Transaction& transaction, const EntryHeader& entry, query::Layer layer);
 
-    std::size_t rows() const { return reader_.rows(); }
-    std::size_t flows() const { return reader_.flows(); }
-    query::Layer layer() const { return reader_.layer(); }
-    const BlockReader& reader() const { return reader_; }
+    std::size_t subjects() const { return segment_.subjects(); }
+    std::size_t flows() const { return segment_.flows(); }
+    query::Layer layer() const { return layer_; }
+    const std::string& host() const { return example_.host; }
+    const std::string& service() const { return example_.service; }
+    Segment& segment() { return segment_; }
 
     // Decodes what is needed for the functions below; to be called before them.
-    Status load(const Dependencies& needed);
+    void load(AttributeSet attributes);
 
-    const std::vector<std::uint32_t>& row_flow() const { return row_flow_; }
+    // Whether something of the subject that was loaded could not be read.
+    bool is_lost(std::uint32_t subject) const {
+        return segment_.is_lost(subject) ||
+               (!segment_.subjects_are_flows() && segment_.is_lost_flow(flow_of_[subject]));
+    }
+    std::uint32_t flow_of(std::uint32_t subject) const {
+        return segment_.subjects_are_flows() ? subject : flow_of_[subject];
+    }
     const AttributeColumn& attribute(Attribute attribute) const {
         return columns_[static_cast<std::size_t>(attribute)];
     }
 
     // The tuples of these attributes. Valid until the next open().
     const Tuples& tuples(AttributeSet attributes);
-    // The tuple of a row.
-    std::uint32_t code_of(const Tuples& tuples, std::uint32_t row) const {
-        return tuples.codes[tuples.by_row ? row : row_flow_[row]];
+    // The tuple of a subject.
+    std::uint32_t code_of(const Tuples& tuples, std::uint32_t subject) const {
+        return tuples.codes[tuples.of_flows ? flow_of(subject) : subject];
     }
     // For each tuple, in `out`.
     void fingerprints(const Tuples& tuples, std::vector<Fingerprint>& out);
@@ -70,43 +79,33 @@ public:
     template <typename F>
     auto with_example(const Tuples& tuples, std::uint32_t code, F f) {
         set_example(tuples, tuples.examples[code]);
-        return layer() == query::Layer::l4 ? f(std::as_const(example_), std::as_const(example_.l4[0]))
-                                           : f(std::as_const(example_), std::as_const(example_.l7[0]));
+        const Batch& batch = example_;
+        switch (layer_) {
+            case query::Layer::l7: return f(batch, batch.l7[0]);
+            case query::Layer::dns: return f(batch, batch.dns[0]);
+            case query::Layer::l4: break;
+        }
+        return f(batch, batch.l4[0]);
     }
-    // Calls f(batch, row) with a whole row; after load() with on_measures.
-    template <typename F>
-    auto with_row(std::size_t row, F f) const {
-        return layer() == query::Layer::l4 ? f(whole_, whole_.l4[row]) : f(whole_, whole_.l7[row]);
-    }
-
-    // All of the block; after load() with on_measures.
-    const Batch& whole() const { return whole_; }
 
 private:
-    Status load_attribute(Attribute attribute);
-    Status load_texts();
     void set_example(const Tuples& tuples, std::uint32_t at);
     void combine(Tuples& tuples, Attribute attribute);
     void number(Tuples& tuples, std::uint64_t limit);
-    std::uint32_t code_at(Attribute attribute, bool by_row, std::uint32_t at) const;
+    std::uint32_t code_at(Attribute attribute, bool of_flows, std::uint32_t at) const;
     void hash_values(Attribute attribute);
 
-    BlockReader reader_;
-    const EntryHeader* header_ = nullptr;
+    Segment segment_;
+    query::Layer layer_ = query::Layer::l4;
     AttributeSet loaded_ = 0;
-    bool texts_loaded_ = false;
-    bool row_flow_loaded_ = false;
-    bool whole_loaded_ = false;
-    bool example_has_texts_ = false;
+    bool flow_of_loaded_ = false;
 
-    std::vector<std::uint32_t> row_flow_;
+    std::vector<std::uint32_t> flow_of_;
     std::array<AttributeColumn, kAttributeCount> columns_;
-    std::vector<std::string_view> texts_;
     std::deque<Tuples> tuples_;  // the first tuples_used_; references stay valid
     std::size_t tuples_used_ = 0;
     std::array<std::vector<Fingerprint>, kAttributeCount> hashes_;  // by code; empty = not worked out yet
     Batch example_;
-    Batch whole_;
 
     std::vector<std::uint64_t> combined_;
     std::vector<std::uint32_t> table_;

@@ -12,14 +12,15 @@ constexpr std::uint64_t kPartBytes = 2 * sizeof(query::KeyPart) + 64;
 }  // namespace
 
 GroupTable::GroupTable(std::size_t dimensions, bool has_steps, std::size_t max_groups, std::size_t answered,
-                       MemoryPool& memory)
+                       std::size_t group_bytes, MemoryPool::Lease& lease)
     : has_steps_(has_steps),
       max_groups_(max_groups),
       answered_(answered),
-      lease_(memory),
+      group_bytes_(group_bytes),
+      lease_(lease),
       parts_(dimensions) {
     levels_.resize(links());
-    if (levels_.empty()) slots_.emplace_back();
+    if (levels_.empty()) groups_ = 1;
 }
 
 std::uint32_t GroupTable::part(std::size_t dimension, query::KeyPart part) {
@@ -38,28 +39,33 @@ std::uint32_t GroupTable::step(std::int64_t time_ns) {
     return at->second;
 }
 
-std::uint32_t GroupTable::next(Level& level, std::uint32_t prefix, std::uint32_t part, std::uint64_t extra) {
+std::uint32_t GroupTable::next(Level& level, std::uint32_t prefix, std::uint32_t part, bool is_group) {
     const std::uint64_t pair = std::uint64_t{prefix} << 32 | part;
     if (const auto at = level.numbers.find(pair); at != level.numbers.end()) return at->second;
-    if (level.pairs.size() >= max_groups_ || !lease_.take(kPairBytes + extra)) return kNone;
+    std::uint64_t bytes = kPairBytes;
+    if (is_group) bytes += group_bytes_;
+    if (is_group && groups_ < answered_) bytes += kAnswerBytes + parts_.size() * sizeof(query::KeyPart);
+    if (level.pairs.size() >= max_groups_ || !lease_.take(bytes)) return kNone;
     const auto number = static_cast<std::uint32_t>(level.pairs.size());
     level.numbers.emplace(pair, number);
     level.pairs.emplace_back(prefix, part);
+    if (is_group) groups_++;
     return number;
 }
 
-std::uint32_t GroupTable::group(std::span<const std::uint32_t> parts) {
+std::uint32_t GroupTable::key(std::span<const std::uint32_t> parts) {
     std::uint32_t number = 0;
-    const std::uint64_t answer = kAnswerBytes + parts_.size() * sizeof(query::KeyPart);
-    const std::uint64_t bytes = sizeof(Slot) + (slots_.size() < answered_ ? answer : 0);
-    for (std::size_t i = 0; i < levels_.size(); i++) {
-        const bool is_last = i + 1 == levels_.size();
+    for (std::size_t i = 0; i < parts_.size(); i++) {
         if (parts[i] == kNone) return kNone;
-        number = next(levels_[i], number, parts[i], is_last ? bytes : 0);
+        number = next(levels_[i], number, parts[i], i + 1 == levels_.size());
         if (number == kNone) return kNone;
     }
-    if (number == slots_.size()) slots_.emplace_back();
     return number;
+}
+
+std::uint32_t GroupTable::group(std::uint32_t key, std::uint32_t step) {
+    if (!has_steps_ || key == kNone) return key;
+    return next(levels_.back(), key, step, true);
 }
 
 std::uint32_t GroupTable::key_of(std::uint32_t group) const {
@@ -71,7 +77,7 @@ std::int64_t GroupTable::time_of(std::uint32_t group) const {
 }
 
 std::size_t GroupTable::keys() const {
-    if (parts_.empty()) return slots_.empty() ? 0 : 1;
+    if (parts_.empty()) return groups_ == 0 ? 0 : 1;
     return levels_[parts_.size() - 1].pairs.size();
 }
 

@@ -1,10 +1,11 @@
-// The groups of an aggregation: keys, and what their rows add up to.
+// The groups of an aggregation: their keys, and numbers for them. What their rows add up to is in
+// group_sums.h.
 //
 // A key is a chain of numbers: each part (a text of a dimension) is numbered, then each pair of a prefix and
 // the next part. So a group is found with one look-up of two numbers a dimension, and texts are kept once.
 //
 // Memory is bounded: when the pool is exhausted, or there are too many groups, rows of groups that are not
-// there yet go to one common remainder. Totals stay exact; only names are lost.
+// there yet get the number kNone, of one common remainder. Totals stay exact; only names are lost.
 //
 // Not thread-safe.
 #pragma once
@@ -12,7 +13,6 @@
 #include <tsl/robin_map.h>
 
 #include <cstdint>
-#include <deque>
 #include <limits>
 #include <span>
 #include <string>
@@ -28,26 +28,19 @@ class GroupTable {
 public:
     static constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 
-    struct Slot {
-        query::Measures measures;
-        std::uint64_t rows = 0;
-    };
-
     // `dimensions` without the step, which is one more part when `has_steps`. So many of the groups will be
-    // in the answer at most: `answered`, for which memory is taken, too.
+    // in the answer at most: `answered`, for which memory is taken, too. A group's sums take `group_bytes`.
     GroupTable(std::size_t dimensions, bool has_steps, std::size_t max_groups, std::size_t answered,
-               MemoryPool& memory);
+               std::size_t group_bytes, MemoryPool::Lease& lease);
 
     // Number of a part of a key, of a step (by its begin). kNone when there is no room.
     std::uint32_t part(std::size_t dimension, query::KeyPart part);
     std::uint32_t step(std::int64_t time_ns);
-    // The group of a key: one number for each dimension, and then the step's. Never kNone.
-    std::uint32_t group(std::span<const std::uint32_t> parts);
-
-    Slot& slot(std::uint32_t group) { return group == kNone ? remainder_ : slots_[group]; }
-    const Slot& slot(std::uint32_t group) const { return group == kNone ? remainder_ : slots_[group]; }
-    const Slot& remainder() const { return remainder_; }
-    std::size_t size() const { return slots_.size(); }
+    // The key with these parts, one number for each dimension; and the group of a key and a step, which
+    // without steps is the key. kNone when there is no room.
+    std::uint32_t key(std::span<const std::uint32_t> parts);
+    std::uint32_t group(std::uint32_t key, std::uint32_t step);
+    std::size_t size() const { return groups_; }
 
     // Of a group: its key without the step (equal for all steps), and the step's begin (0 without steps).
     std::uint32_t key_of(std::uint32_t group) const;
@@ -78,19 +71,19 @@ private:
         std::vector<query::KeyPart> parts;
     };
 
-    std::uint32_t next(Level& level, std::uint32_t prefix, std::uint32_t part, std::uint64_t extra);
+    std::uint32_t next(Level& level, std::uint32_t prefix, std::uint32_t part, bool is_group);
     std::size_t links() const { return parts_.size() + (has_steps_ ? 1 : 0); }
 
     bool has_steps_;
     std::size_t max_groups_;
     std::size_t answered_;
-    MemoryPool::Lease lease_;
+    std::size_t group_bytes_;
+    MemoryPool::Lease& lease_;
     std::vector<Parts> parts_;
     tsl::robin_map<std::int64_t, std::uint32_t> step_numbers_;
     std::vector<std::int64_t> steps_;
     std::vector<Level> levels_;  // one for each part and the step; the first has no prefix (0)
-    std::deque<Slot> slots_;
-    Slot remainder_;
+    std::size_t groups_ = 0;
 };
 
 }  // namespace weir::store

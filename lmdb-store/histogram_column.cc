@@ -1,6 +1,8 @@
 #include "lmdb-store/histogram_column.h"
 
 #include <algorithm>
+#include <array>
+#include <numeric>
 
 #include "lmdb-store/sequence.h"
 
@@ -11,66 +13,111 @@ namespace {
 std::uint64_t zigzag_of(std::uint64_t difference) { return zigzag(static_cast<std::int64_t>(difference)); }
 std::uint64_t difference_of(std::uint64_t stored) { return static_cast<std::uint64_t>(unzigzag(stored)); }
 
-std::uint64_t middle(std::uint16_t index) {
-    return Histogram::lower_bound(index) + (Histogram::width(index) - 1) / 2;
-}
+// The middle of each bucket.
+constexpr auto kMiddles = [] {
+    std::array<std::uint64_t, std::size_t{kLastBucket} + 1> out{};
+    for (std::size_t i = 0; i < out.size(); i++) {
+        const auto index = static_cast<std::uint16_t>(i);
+        out[i] = Histogram::lower_bound(index) + (Histogram::width(index) - 1) / 2;
+    }
+    return out;
+}();
 
-std::uint64_t highest_minus_estimate(std::uint64_t max, std::uint16_t highest) {
-    return max - middle(highest);
-}
-
-// The sum of a row without its residual.
-template <typename Index, typename Count>
-std::uint64_t estimate(std::size_t buckets, std::uint64_t max, Index index, Count count) {
-    std::uint64_t out = highest_minus_estimate(max, index(buckets - 1));
-    for (std::size_t i = 0; i < buckets; i++) out += count(i) * middle(index(i));
+// The sum of a row without its residual: one sample counts as the maximum, the others as the middles.
+std::uint64_t estimate(const Histogram& histogram) {
+    const auto buckets = histogram.buckets();
+    std::uint64_t out = histogram.max() - kMiddles[buckets.back().index];
+    for (const Histogram::Bucket& bucket : buckets) out += bucket.count * kMiddles[bucket.index];
     return out;
 }
 
-std::uint64_t estimate(const Histogram& histogram) {
-    const auto buckets = histogram.buckets();
-    return estimate(
-        buckets.size(), histogram.max(), [&](std::size_t i) { return buckets[i].index; },
-        [&](std::size_t i) { return buckets[i].count; });
+using Parts = HistogramColumn::Stored;
+
+// How many buckets there are, and where those of each row are. False when there are too many.
+bool place_rows(const std::vector<std::uint32_t>& sizes, std::size_t max_buckets, HistogramColumn& out,
+                std::vector<std::uint32_t>& used_before) {
+    out.begin.resize(sizes.size() + 1);
+    used_before.resize(sizes.size() + 1);
+    std::uint64_t at = 0;
+    std::uint32_t used = 0;
+    for (std::size_t row = 0; row < sizes.size(); row++) {
+        out.begin[row] = static_cast<std::uint32_t>(at);
+        used_before[row] = used;
+        at += sizes[row];
+        used += sizes[row] != 0 ? 1 : 0;
+        if (at > max_buckets) return false;
+    }
+    out.begin[sizes.size()] = static_cast<std::uint32_t>(at);
+    used_before[sizes.size()] = used;
+    return true;
 }
 
-struct Parts {
-    std::vector<std::uint64_t> sizes, max, highest, gaps, counts, sums;
+// Which chunks of the sequences hold something of the wanted rows.
+struct WantedParts {
+    ChunkSet used, buckets, gaps;
 };
 
-// Reads the sequences; their lengths fit each other afterwards, or the reader failed.
-void read_parts(ByteReader& in, std::size_t rows, std::size_t max_buckets, Parts& parts,
-                std::size_t& buckets) {
-    read_sequence(in, rows, parts.sizes);
-    if (parts.sizes.size() != rows) return in.fail();
-    std::size_t used = 0;
-    buckets = 0;
-    for (const std::uint64_t size : parts.sizes) {
-        if (size > max_buckets) return in.fail();
-        used += size > 0 ? 1 : 0;
-        buckets += static_cast<std::size_t>(size);
-        if (buckets > max_buckets) return in.fail();
+WantedParts wanted_parts(const HistogramColumn& column, const Parts& parts,
+                         const std::vector<std::uint32_t>& rows) {
+    WantedParts out;
+    for (const std::uint32_t row : rows) {
+        const std::uint32_t begin = column.begin[row];
+        const std::uint32_t end = column.begin[row + 1];
+        if (begin == end) continue;
+        const std::uint32_t used = parts.used_before[row];
+        out.used.add(used, used + 1);
+        out.buckets.add(begin, end);
+        // A row has one gap less than buckets.
+        out.gaps.add(begin - used, end - used - 1);
     }
-    read_sequence(in, used, parts.max);
-    read_sequence(in, used, parts.highest);
-    read_sequence(in, buckets - used, parts.gaps);
-    read_sequence(in, buckets, parts.counts);
-    read_sequence(in, used, parts.sums);
+    return out;
+}
+
+// Reads the sequences; their lengths fit each other afterwards, or the reader failed.
+void read_parts(ByteReader& in, std::size_t rows, std::size_t max_buckets,
+                const std::vector<std::uint32_t>* wanted, Parts& parts, HistogramColumn& out) {
+    read_sequence(in, rows, parts.sizes);
+    if (parts.sizes.size() != rows || !place_rows(parts.sizes, max_buckets, out, parts.used_before)) {
+        return in.fail();
+    }
+    const std::size_t used = parts.used_before[rows];
+    const std::size_t buckets = out.begin[rows];
+    WantedParts chunks;
+    if (wanted != nullptr) chunks = wanted_parts(out, parts, *wanted);
+    const auto only = [&](const ChunkSet& set) { return wanted == nullptr ? nullptr : &set; };
+    read_sequence(in, used, parts.max, only(chunks.used));
+    read_sequence(in, used, parts.highest, only(chunks.used));
+    read_sequence(in, buckets - used, parts.gaps, only(chunks.gaps));
+    read_sequence(in, buckets, parts.counts, only(chunks.buckets));
+    read_sequence(in, used, parts.sums, only(chunks.used));
     if (parts.max.size() != used || parts.highest.size() != used || parts.gaps.size() != buckets - used ||
         parts.counts.size() != buckets || parts.sums.size() != used) {
         in.fail();
     }
 }
 
-// Bucket numbers of one row, highest first, from its gaps. False when they leave the range.
-bool place_buckets(std::uint64_t highest, std::span<const std::uint64_t> gaps,
-                   std::span<std::uint16_t> index) {
-    if (highest > kLastBucket) return false;
-    index.back() = static_cast<std::uint16_t>(highest);
-    for (std::size_t i = gaps.size(); i-- > 0;) {
-        if (gaps[i] >= index[i + 1]) return false;
-        index[i] = static_cast<std::uint16_t>(index[i + 1] - 1 - gaps[i]);
+// One row's buckets, highest first. False when they leave the range.
+bool place_buckets(const Parts& parts, std::size_t row, HistogramColumn& out) {
+    const std::uint32_t used = parts.used_before[row];
+    const std::uint32_t begin = out.begin[row];
+    std::uint32_t at = out.begin[row + 1] - 1;
+    const std::uint64_t max = parts.max[used];
+    std::uint64_t index = Histogram::bucket_of(max) + difference_of(parts.highest[used]);
+    if (index > kLastBucket) return false;
+    std::uint64_t sum = difference_of(parts.sums[used]) + max - kMiddles[index];
+    for (;; at--) {
+        const std::uint64_t count = parts.counts[at] + 1;
+        if (count > kMaxBucketCount) return false;
+        out.index[at] = static_cast<std::uint16_t>(index);
+        out.count[at] = count;
+        sum += count * kMiddles[index];
+        if (at == begin) break;
+        const std::uint64_t gap = parts.gaps[at - 1 - used];
+        if (gap >= index) return false;
+        index -= gap + 1;
     }
+    out.max[row] = max;
+    out.sum[row] = sum;
     return true;
 }
 
@@ -96,62 +143,50 @@ bool is_storable(const Histogram& histogram) {
     for (std::size_t i = 0; i < buckets.size(); i++) {
         if (buckets[i].index > kLastBucket || (i > 0 && buckets[i].index <= buckets[i - 1].index))
             return false;
+        if (buckets[i].count > kMaxBucketCount) return false;
     }
     return true;
 }
 
-void write_histograms(ByteWriter& out, std::span<const Histogram* const> rows) {
-    Parts parts;
-    parts.sizes.reserve(rows.size());
-    for (const Histogram* histogram : rows) {
-        const auto buckets = histogram->buckets();
-        parts.sizes.push_back(buckets.size());
-        if (buckets.empty()) continue;
-        const std::uint16_t highest = buckets.back().index;
-        parts.max.push_back(histogram->max());
-        parts.highest.push_back(zigzag_of(std::uint64_t{highest} - Histogram::bucket_of(histogram->max())));
-        for (std::size_t i = 0; i + 1 < buckets.size(); i++) {
-            parts.gaps.push_back(std::uint64_t{buckets[i + 1].index} - buckets[i].index - 1);
-        }
-        for (const Histogram::Bucket& bucket : buckets) parts.counts.push_back(bucket.count - 1);
-        parts.sums.push_back(zigzag_of(histogram->sum() - estimate(*histogram)));
+void HistogramColumnWriter::add(const Histogram& histogram) {
+    const auto buckets = histogram.buckets();
+    sizes_.push_back(buckets.size());
+    if (buckets.empty()) return;
+    max_.push_back(histogram.max());
+    highest_.push_back(
+        zigzag_of(std::uint64_t{buckets.back().index} - Histogram::bucket_of(histogram.max())));
+    for (std::size_t i = 0; i + 1 < buckets.size(); i++) {
+        gaps_.push_back(std::uint64_t{buckets[i + 1].index} - buckets[i].index - 1);
     }
-    for (const auto* part :
-         {&parts.sizes, &parts.max, &parts.highest, &parts.gaps, &parts.counts, &parts.sums}) {
-        write_sequence(out, *part);
-    }
+    for (const Histogram::Bucket& bucket : buckets) counts_.push_back(bucket.count - 1);
+    sums_.push_back(zigzag_of(histogram.sum() - estimate(histogram)));
 }
 
-void read_histograms(ByteReader& in, std::size_t rows, std::size_t max_buckets, HistogramColumn& out) {
-    Parts parts;
-    std::size_t buckets = 0;
-    read_parts(in, rows, max_buckets, parts, buckets);
+void HistogramColumnWriter::write(ByteWriter& out) const {
+    for (const auto* part : {&sizes_, &max_, &highest_, &gaps_, &counts_, &sums_}) write_sequence(out, *part);
+}
+
+void HistogramColumnWriter::clear() {
+    for (auto* part : {&sizes_, &max_, &highest_, &gaps_, &counts_, &sums_}) part->clear();
+}
+
+void read_histograms(ByteReader& in, std::size_t rows, std::size_t max_buckets, HistogramColumn& out,
+                     const std::vector<std::uint32_t>* wanted) {
+    Parts& parts = out.stored;
+    read_parts(in, rows, max_buckets, wanted, parts, out);
     if (in.failed()) return;
-    out.set_empty(rows);
-    out.index.resize(buckets);
-    out.count.resize(buckets);
-    std::size_t used = 0;
-    std::size_t gap = 0;
-    std::uint32_t at = 0;
-    for (std::size_t row = 0; row < rows; row++) {
-        out.begin[row] = at;
-        const auto size = static_cast<std::uint32_t>(parts.sizes[row]);
-        if (size == 0) continue;
-        const std::uint64_t highest =
-            Histogram::bucket_of(parts.max[used]) + difference_of(parts.highest[used]);
-        const std::span<const std::uint64_t> gaps(parts.gaps.data() + gap, size - 1);
-        if (!place_buckets(highest, gaps, {out.index.data() + at, size})) return in.fail();
-        for (std::uint32_t i = at; i < at + size; i++) out.count[i] = parts.counts[i] + 1;
-        out.max[row] = parts.max[used];
-        out.sum[row] = difference_of(parts.sums[used]) +
-                       estimate(
-                           size, out.max[row], [&](std::size_t i) { return out.index[at + i]; },
-                           [&](std::size_t i) { return out.count[at + i]; });
-        used++;
-        gap += size - 1;
-        at += size;
+    out.index.resize(out.begin[rows]);
+    out.count.resize(out.begin[rows]);
+    out.max.assign(rows, 0);
+    out.sum.assign(rows, 0);
+    const auto place = [&](std::uint32_t row) {
+        if (out.begin[row] != out.begin[row + 1] && !place_buckets(parts, row, out)) in.fail();
+    };
+    if (wanted != nullptr) {
+        for (const std::uint32_t row : *wanted) place(row);
+    } else {
+        for (std::uint32_t row = 0; row < rows; row++) place(row);
     }
-    out.begin[rows] = at;
 }
 
 }  // namespace weir::store

@@ -20,7 +20,8 @@
 
 namespace weir::store {
 
-// Decoded. Buckets of row r are [begin[r], begin[r + 1]) of `index` (ascending) and `count`.
+// Decoded. Buckets of row r are [begin[r], begin[r + 1]) of `index` (ascending) and `count`. When only some
+// rows were read, the others have their number of buckets and else nothing of meaning.
 struct HistogramColumn {
     std::vector<std::uint32_t> begin;
     std::vector<std::uint16_t> index;
@@ -28,19 +29,41 @@ struct HistogramColumn {
     std::vector<std::uint64_t> max;  // by row, 0 when empty
     std::vector<std::uint64_t> sum;
 
+    // The sequences as they are stored, and by row how many rows before it have samples.
+    struct Stored {
+        std::vector<std::uint32_t> sizes, gaps, used_before;
+        std::vector<std::uint64_t> max, highest, counts, sums;
+    };
+    Stored stored;  // while it is read; here so that its memory is kept from block to block
+
     std::size_t rows() const { return max.size(); }
+    bool has_samples(std::size_t row) const { return begin[row] != begin[row + 1]; }
     Histogram at(std::size_t row) const;
     void set_empty(std::size_t rows);
 };
 
 inline constexpr std::uint16_t kLastBucket = Histogram::bucket_of(Histogram::kMaxValue);
 
-// Whether it can be stored: buckets ascending and in range.
+// More samples than a bucket ever holds; so sums of them in 48 bits do not overflow.
+inline constexpr std::uint64_t kMaxBucketCount = std::uint64_t{1} << 40;
+
+// Whether it can be stored: buckets ascending and in range, none with too many samples.
 bool is_storable(const Histogram& histogram);
 
-void write_histograms(ByteWriter& out, std::span<const Histogram* const> rows);
+class HistogramColumnWriter {
+public:
+    void add(const Histogram& histogram);        // must be storable
+    bool empty() const { return max_.empty(); }  // no row has samples
+    void write(ByteWriter& out) const;
+    void clear();
+
+private:
+    std::vector<std::uint64_t> sizes_, max_, highest_, gaps_, counts_, sums_;
+};
 
 // Fails the reader when the bytes are not such a column of `rows` histograms with at most max_buckets.
-void read_histograms(ByteReader& in, std::size_t rows, std::size_t max_buckets, HistogramColumn& out);
+// `wanted`: the rows to read, ascending; none given: all.
+void read_histograms(ByteReader& in, std::size_t rows, std::size_t max_buckets, HistogramColumn& out,
+                     const std::vector<std::uint32_t>* wanted = nullptr);
 
 }  // namespace weir::store

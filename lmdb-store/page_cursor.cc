@@ -2,12 +2,13 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
 #include <vector>
 
 namespace weir::store {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
 constexpr std::size_t kBodySize = 68;
 constexpr std::size_t kSize = kBodySize + sizeof(std::uint32_t);
 constexpr std::string_view kDigits = "0123456789abcdef";
@@ -33,7 +34,7 @@ std::string encode_cursor(const PageCursor& cursor) {
     std::vector<std::uint8_t> bytes;
     ByteWriter out(bytes);
     out.fixed(kVersion);
-    out.fixed(static_cast<std::uint8_t>(cursor.layer));
+    out.fixed(static_cast<std::uint8_t>(cursor.part));
     out.fixed(static_cast<std::uint8_t>(cursor.choice.resolution));
     out.fixed(static_cast<std::uint8_t>(cursor.table));
     for (const std::uint64_t number :
@@ -62,7 +63,7 @@ Result<PageCursor> decode_cursor(std::string_view text) {
     ByteReader in(bytes);
     PageCursor out;
     const auto version = in.fixed<std::uint8_t>();
-    const auto layer = in.fixed<std::uint8_t>();
+    const auto part = static_cast<Part>(in.fixed<std::uint8_t>());
     const auto resolution = in.fixed<std::uint8_t>();
     const auto table = in.fixed<std::uint8_t>();
     out.store_id = in.fixed<std::uint64_t>();
@@ -77,8 +78,9 @@ Result<PageCursor> decode_cursor(std::string_view text) {
     const auto& range = out.choice.range;
     const bool is_range =
         range.from_ns >= 0 && range.from_ns <= kMaxTime && range.to_ns >= 0 && range.to_ns <= kMaxTime;
-    if (version != kVersion || layer > 1 || resolution > 1 || table > 1 || !is_range) return refuse();
-    out.layer = static_cast<query::Layer>(layer);
+    const bool is_part = std::find(kRowParts.begin(), kRowParts.end(), part) != kRowParts.end();
+    if (version != kVersion || !is_part || resolution > 1 || table > 1 || !is_range) return refuse();
+    out.part = part;
     out.choice.resolution = static_cast<query::Resolution>(resolution);
     out.table = static_cast<Table>(table);
     return out;

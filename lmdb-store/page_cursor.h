@@ -3,7 +3,7 @@
 // It holds the place, and what was decided for the first page (range, resolution, which intervals were
 // in minutes already), so that the pages after it go on in the same rows: a range that ends "now" moves
 // on between pages, and minutes are made of intervals meanwhile. Hex text of, little-endian:
-//   u8 version (1), u8 layer, u8 resolution, u8 table, u64 store, i64 from, i64 to, u64 rolled through,
+//   u8 version (2), u8 part, u8 resolution, u8 table, u64 store, i64 from, i64 to, u64 rolled through,
 //   i64 detail dropped, i64 time, u64 sequence, u64 row, u32 checksum (XXH3, low half)
 #pragma once
 
@@ -13,12 +13,11 @@
 
 #include "lmdb-store/plan.h"
 #include "plugin/base/status.h"
-#include "plugin/query/measures.h"
 
 namespace weir::store {
 
 struct PageCursor {
-    query::Layer layer = query::Layer::l4;
+    Part part = Part::l4;
     std::uint64_t store_id = 0;
     Choice choice;
     // The last record of the page: its entry, and its row in the entry's rows of the layer.

@@ -84,6 +84,7 @@ Result<Plan> make_plan(const Transaction& transaction, const TimeRange& range, s
     std::sort(plan.entries.begin(), plan.entries.end(), is_newer);
     for (const Entry& entry : plan.entries) {
         for (std::size_t i = 0; i < kLossCount; i++) plan.losses[i] += entry.header.losses[i];
+        add_reconciled(plan.reconciled, entry.header.reconciled);
     }
     return plan;
 }

@@ -41,6 +41,7 @@ struct Plan {
     std::uint64_t store_id = 0;
     std::vector<Entry> entries;  // newest first
     LossCounts losses{};         // of all entries; an unreadable one counts as at least one row
+    ReconciledCounts reconciled{};
 };
 
 // From a snapshot. `again` repeats an earlier choice. Errors: storage.

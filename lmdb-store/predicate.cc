@@ -6,6 +6,7 @@
 namespace weir::store {
 namespace {
 
+using query::Comparison;
 using query::Filter;
 
 // Both ends of a flow, and which one is the client's.
@@ -17,93 +18,159 @@ bool has_operands(Filter::Kind kind) {
            kind == Filter::Kind::negation;
 }
 
-// Spreads what was decided for each tuple over the rows.
-void spread(const Frame& frame, const Tuples& tuples, const std::vector<std::uint32_t>& by_code, Mask& out) {
-    for (std::size_t row = 0; row < out.size(); row++) {
-        out[row] = static_cast<std::uint8_t>(by_code[frame.code_of(tuples, static_cast<std::uint32_t>(row))]);
+// Joins masks as query::matches() does: all of a conjunction, any of a disjunction, none of a negation.
+void begin_join(Filter::Kind kind, Mask& out) {
+    std::fill(out.begin(), out.end(), static_cast<std::uint8_t>(kind == Filter::Kind::conjunction ? 1 : 0));
+}
+void join(Filter::Kind kind, const Mask& one, Mask& out) {
+    for (std::size_t i = 0; i < out.size(); i++) {
+        out[i] =
+            static_cast<std::uint8_t>(kind == Filter::Kind::conjunction ? out[i] & one[i] : out[i] | one[i]);
     }
 }
+void end_join(Filter::Kind kind, Mask& out) {
+    if (kind != Filter::Kind::negation) return;
+    for (std::uint8_t& taken : out) taken ^= 1;
+}
+
+// What a number is in an expression: see FieldValue.
+double as_compared(std::uint64_t stored) { return static_cast<double>(static_cast<std::int64_t>(stored)); }
 
 }  // namespace
 
-Predicate::Predicate(const Filter& filter, bool each_flow_once)
+Predicate::Predicate(const Filter& filter, query::Layer layer, bool each_flow_once)
     : each_flow_once_(each_flow_once), needs_pairs_(each_flow_once && query::tells_sides_apart(filter)) {
-    if (each_flow_once) needs_.attributes |= needs_pairs_ ? kPairs : set_of(Attribute::traits);
-    root_ = compile(filter);
+    if (each_flow_once) needs_ |= needs_pairs_ ? kPairs : set_of(Attribute::traits);
+    root_ = compile(filter, layer);
+    looks_at_rows_ = root_.looks_at_rows;
 }
 
-Predicate::Node Predicate::compile(const Filter& filter) {
+Predicate::Node Predicate::compile(const Filter& filter, query::Layer layer) {
     Node node;
     node.kind = filter.kind;
     if (has_operands(filter.kind)) {
-        for (const Filter& operand : filter.operands) node.operands.push_back(compile(operand));
+        for (const Filter& operand : filter.operands) {
+            node.operands.push_back(compile(operand, layer));
+            node.looks_at_rows |= node.operands.back().looks_at_rows;
+        }
     } else if (filter.kind != Filter::Kind::all) {
         node.term = terms_.size();
-        terms_.push_back({filter, dependencies_of(filter), {}});
-        needs_.attributes |= terms_.back().needs.attributes;
-        needs_.on_measures |= terms_.back().needs.on_measures;
+        Term& term = terms_.emplace_back();
+        term.filter = filter;
+        term.needs = dependencies_of(filter, layer);
+        if (filter.kind == Filter::Kind::field && filter.comparison != Comparison::matches)
+            term.column = number_column(filter.field);
+        node.looks_at_rows = term.needs.on_measures;
+        if (!node.looks_at_rows) needs_ |= term.needs.attributes;
     }
     return node;
 }
 
-std::size_t Predicate::apply(Frame& frame, Mask& out) {
-    out.resize(frame.rows());
-    evaluate(root_, frame, out);
-    if (each_flow_once_) leave_out_counted_elsewhere(frame, out);
+std::size_t Predicate::begin(Frame& frame, bool counting, Mask& out) {
+    for (Term& term : terms_) {
+        if (!term.needs.on_measures) decide_subjects(term, frame);
+    }
+    out.resize(frame.subjects());
+    may_match(root_, out);
+    if (each_flow_once_ && counting) leave_out_counted_elsewhere(frame, out);
     return std::accumulate(out.begin(), out.end(), std::size_t{0});
 }
 
-void Predicate::evaluate(const Node& node, Frame& frame, Mask& out) {
-    if (node.kind == Filter::Kind::all) {
-        std::fill(out.begin(), out.end(), std::uint8_t{1});
-    } else if (has_operands(node.kind)) {
-        evaluate_operands(node, frame, out);
-    } else {
-        evaluate_term(terms_[node.term], frame, out);
-    }
-}
-
-// As query::matches(): all of a conjunction, any of a disjunction, none of a negation.
-void Predicate::evaluate_operands(const Node& node, Frame& frame, Mask& out) {
-    const bool is_conjunction = node.kind == Filter::Kind::conjunction;
-    std::fill(out.begin(), out.end(), static_cast<std::uint8_t>(is_conjunction ? 1 : 0));
-    Mask one(out.size());
-    for (const Node& operand : node.operands) {
-        evaluate(operand, frame, one);
-        for (std::size_t i = 0; i < out.size(); i++) {
-            out[i] = static_cast<std::uint8_t>(is_conjunction ? out[i] & one[i] : out[i] | one[i]);
-        }
-    }
-    if (node.kind != Filter::Kind::negation) return;
-    for (std::uint8_t& taken : out) taken ^= 1;
-}
-
-void Predicate::evaluate_term(Term& term, Frame& frame, Mask& out) {
+void Predicate::decide_subjects(Term& term, Frame& frame) {
     const auto decide = [&term](const Batch& batch, const auto& row) {
         return query::matches(term.filter, batch, row);
     };
-    if (term.needs.on_measures) {
-        for (std::size_t row = 0; row < out.size(); row++) out[row] = frame.with_row(row, decide) ? 1 : 0;
-        return;
-    }
     const Tuples& tuples = frame.tuples(term.needs.attributes);
     term.memo.begin(frame, tuples);
     verdicts_.resize(tuples.size());
     for (std::uint32_t code = 0; code < verdicts_.size(); code++) {
-        verdicts_[code] =
-            term.memo.get(code, [&] { return frame.with_example(tuples, code, decide) ? 1u : 0u; });
+        verdicts_[code] = static_cast<std::uint8_t>(
+            term.memo.get(code, [&] { return frame.with_example(tuples, code, decide) ? 1u : 0u; }));
     }
-    spread(frame, tuples, verdicts_, out);
+    term.subjects.resize(frame.subjects());
+    for (std::uint32_t subject = 0; subject < term.subjects.size(); subject++)
+        term.subjects[subject] = verdicts_[frame.code_of(tuples, subject)];
 }
 
-void Predicate::note_pairs(Frame& frame) {
-    Mask selected(frame.rows());
-    evaluate(root_, frame, selected);
+// What looks at rows may match, and may not.
+void Predicate::may_match(const Node& node, Mask& out) const {
+    if (node.kind == Filter::Kind::all || (node.looks_at_rows && node.operands.empty()) ||
+        (node.looks_at_rows && node.kind == Filter::Kind::negation)) {
+        std::fill(out.begin(), out.end(), std::uint8_t{1});
+    } else if (!has_operands(node.kind)) {
+        out = terms_[node.term].subjects;
+    } else {
+        begin_join(node.kind, out);
+        Mask one(out.size());
+        for (const Node& operand : node.operands) {
+            may_match(operand, one);
+            join(node.kind, one, out);
+        }
+        end_join(node.kind, out);
+    }
+}
+
+Status Predicate::apply(RowBlock& block, Mask& out) {
+    out.resize(block.rows());
+    return evaluate(root_, block, out);
+}
+
+Status Predicate::evaluate(const Node& node, RowBlock& block, Mask& out) {
+    if (node.kind == Filter::Kind::all) {
+        std::fill(out.begin(), out.end(), std::uint8_t{1});
+        return {};
+    }
+    if (!has_operands(node.kind)) return evaluate_term(terms_[node.term], block, out);
+    begin_join(node.kind, out);
+    Mask one(out.size());
+    for (const Node& operand : node.operands) {
+        if (auto ok = evaluate(operand, block, one); !ok) return ok;
+        join(node.kind, one, out);
+    }
+    end_join(node.kind, out);
+    return {};
+}
+
+Status Predicate::evaluate_term(const Term& term, RowBlock& block, Mask& out) {
+    const std::vector<std::uint32_t>& subjects = block.subjects();
+    if (!term.needs.on_measures) {
+        for (std::size_t row = 0; row < out.size(); row++)
+            out[row] = subjects[row] < term.subjects.size() ? term.subjects[subjects[row]] : std::uint8_t{0};
+        return {};
+    }
+    if (term.column && block.reader().part() != Part::slow) return compare_column(term, block, out);
+    if (auto ok = block.load_whole(); !ok) return ok;
+    for (std::size_t row = 0; row < out.size(); row++) {
+        out[row] = block.with_row(
+            row, [&](const Batch& batch, const auto& of) { return query::matches(term.filter, batch, of); });
+    }
+    return {};
+}
+
+Status Predicate::compare_column(const Term& term, const RowBlock& block, Mask& out) {
+    const auto decide = [&term](std::uint64_t number) {
+        return static_cast<std::uint8_t>(
+            query::compares(as_compared(number), term.filter.comparison, term.filter.number));
+    };
+    Bounds bounds;
+    if (auto ok = block.reader().bounds(*term.column, bounds); !ok) return ok;
+    // Comparisons are monotonic: where both ends agree, all between them do.
+    const bool in_order = as_compared(bounds.lowest) <= as_compared(bounds.highest);
+    if (in_order && decide(bounds.lowest) == decide(bounds.highest)) {
+        std::fill(out.begin(), out.end(), decide(bounds.lowest));
+        return {};
+    }
+    if (auto ok = block.reader().numbers(*term.column, numbers_); !ok) return ok;
+    std::transform(numbers_.begin(), numbers_.end(), out.begin(), decide);
+    return {};
+}
+
+void Predicate::note_pairs(Frame& frame, const Mask& shown) {
     const Tuples& tuples = frame.tuples(kPairs);
     std::vector<std::uint8_t> noted(tuples.size(), 0);
-    for (std::uint32_t row = 0; row < selected.size(); row++) {
-        if (selected[row] == 0) continue;
-        const std::uint32_t code = frame.code_of(tuples, row);
+    for (std::uint32_t subject = 0; subject < shown.size(); subject++) {
+        if (shown[subject] == 0) continue;
+        const std::uint32_t code = frame.code_of(tuples, subject);
         if (std::exchange(noted[code], std::uint8_t{1}) != 0) continue;
         frame.with_example(tuples, code, [this](const Batch& batch, const auto&) {
             const Flow& flow = batch.flows[0];
@@ -118,13 +185,13 @@ void Predicate::leave_out_counted_elsewhere(Frame& frame, Mask& out) {
     for (std::uint32_t code = 0; code < verdicts_.size(); code++) {
         verdicts_[code] = frame.with_example(tuples, code, [this](const Batch& batch, const auto&) {
             const Flow& flow = batch.flows[0];
-            if (!query::is_servers_row_of_pair(flow)) return 1u;
-            return needs_pairs_ && !pairs_.contains(query::pair_of(flow)) ? 1u : 0u;
+            if (!query::is_servers_row_of_pair(flow)) return std::uint8_t{1};
+            const bool is_there = !needs_pairs_ || pairs_.contains(query::pair_of(flow));
+            return static_cast<std::uint8_t>(is_there ? 0 : 1);
         });
     }
-    Mask counted(out.size());
-    spread(frame, tuples, verdicts_, counted);
-    for (std::size_t i = 0; i < out.size(); i++) out[i] &= counted[i];
+    for (std::uint32_t subject = 0; subject < out.size(); subject++)
+        out[subject] &= verdicts_[frame.code_of(tuples, subject)];
 }
 
 }  // namespace weir::store

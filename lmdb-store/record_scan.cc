@@ -9,15 +9,14 @@ namespace {
 // A page is held in memory; whoever wants more takes more pages.
 constexpr std::size_t kMaxPage = 100'000;
 
-const Dependencies kWholeRows{0, true};
-
 }  // namespace
 
 RecordScan::RecordScan(const query::RecordQuery& query, const std::optional<PageCursor>& after)
     : query_(query),
       limit_(std::min(query.limit, kMaxPage)),
       after_(after),
-      predicate_(query.filter, false) {}
+      part_(query.slow ? Part::slow : part_of(query.layer)),
+      predicate_(query.filter, query.layer, false) {}
 
 // Whether all rows of the entry come before those of this page: they were on earlier pages, or are newer
 // than the first one.
@@ -31,7 +30,7 @@ bool RecordScan::is_before_page(const Entry& entry) const {
 }
 
 bool RecordScan::wants(const Entry& entry) const {
-    if (entry.header.rows(query_.layer) == 0) return false;
+    if (entry.header.size(part_).rows == 0) return false;
     if (query_.histogram_step_ns > 0) return true;
     return limit_ > 0 && !has_more_ && !is_before_page(entry);
 }
@@ -50,37 +49,62 @@ void RecordScan::begin_entry(const Entry& entry) {
     }
 }
 
-Status RecordScan::add(Frame& frame) {
-    if (auto ok = frame.load(predicate_.needs()); !ok) return ok;
+void RecordScan::begin_segment(Frame& frame) {
+    frame_ = &frame;
+    frame.load(predicate_.needs());
+    predicate_.begin(frame, false, subjects_);
+}
+
+// Which rows of a block the filter takes. Returns how many rows could not be read.
+Result<std::uint64_t> RecordScan::select(RowBlock& block) {
+    if (predicate_.looks_at_rows()) {
+        if (auto ok = predicate_.apply(block, mask_); !ok) return tl::unexpected(ok.error());
+    } else {
+        mask_.assign(block.rows(), 1);
+    }
+    std::uint64_t lost = 0;
+    for (std::size_t row = 0; row < mask_.size(); row++) {
+        const std::uint32_t subject = block.subjects()[row];
+        const bool is_lost = subject >= subjects_.size() || frame_->is_lost(subject);
+        lost += is_lost ? 1 : 0;
+        mask_[row] &= is_lost ? std::uint8_t{0} : subjects_[subject];
+    }
+    return lost;
+}
+
+Result<std::uint64_t> RecordScan::add(RowBlock& block) {
     const std::uint64_t first = block_begin_;
-    block_begin_ += frame.rows();
-    if (counts_only_ && query_.histogram_step_ns <= 0) return {};
-    const std::size_t matches = predicate_.apply(frame, mask_);
-    if (matches == 0) return {};
-    if (!counts_only_ && first + frame.rows() > skip_) {
-        if (auto ok = frame.load(kWholeRows); !ok) return ok;
-        take_rows(frame.whole(), first);
+    block_begin_ += block.rows();
+    if (counts_only_ && query_.histogram_step_ns <= 0) return 0;
+    const auto lost = select(block);
+    if (!lost) return lost;
+    const auto matches = static_cast<std::uint64_t>(std::count(mask_.begin(), mask_.end(), 1));
+    if (matches == 0) return lost;
+    if (!counts_only_ && first + block.rows() > skip_) {
+        if (auto ok = block.load_whole(); !ok) return tl::unexpected(ok.error());
+        take_rows(block, first);
     }
     if (query_.histogram_step_ns > 0) {
         bars_[floor_to(entry_->header.end_ns - 1, query_.histogram_step_ns)] += matches;
     }
-    return {};
+    return lost;
 }
 
-void RecordScan::take_rows(const Batch& from, std::uint64_t first_row) {
+void RecordScan::take_rows(const RowBlock& block, std::uint64_t first_row) {
     for (std::size_t row = 0; row < mask_.size(); row++) {
         const std::uint64_t row_of_entry = first_row + row;
-        if (mask_[row] == 0 || row_of_entry < skip_) continue;
+        if (mask_[row] == 0 || row_of_entry < skip_ || block.is_lost(row)) continue;
         if (page_is_full()) {
             has_more_ = counts_only_ = true;
             return;
         }
-        take(from, row);
+        note_entry();
+        with_row_type(part_, [&]<typename Row>() { take<Row>(block.whole(), row); });
         last_.row = row_of_entry;
     }
 }
 
-void RecordScan::take(const Batch& from, std::size_t row) {
+void RecordScan::note_entry() {
     if (page_.order.empty()) {
         page_.rows.host = entry_->header.host;
         page_.rows.service = entry_->header.service;
@@ -91,37 +115,36 @@ void RecordScan::take(const Batch& from, std::size_t row) {
     last_.table = entry_->table;
     last_.time_ns = entry_->header.end_ns;
     last_.sequence = entry_->key.sequence;
-
-    const auto text = [&](StringId id) { return builder_.intern(from.strings[id]); };
-    const auto flow = [&](std::uint32_t index) {
-        Flow copy = from.flows[index];
-        copy.process = text(copy.process);
-        copy.peer_process = text(copy.peer_process);
-        return builder_.flow(copy);
-    };
     page_.order.push_back({entry_->header.end_ns, static_cast<std::uint32_t>(page_.order.size())});
-    if (query_.layer == query::Layer::l4) {
-        L4Row& into = l4_.emplace_back(from.l4[row]);
-        into.flow = flow(into.flow);
-        return;
+}
+
+template <typename Row>
+void RecordScan::take(const Batch& from, std::size_t row) {
+    const auto text = [&](StringId& id) { id = builder_.intern(from.strings[id]); };
+    Row& into = RowColumns<Row>::rows(taken_).emplace_back(RowColumns<Row>::rows(from)[row]);
+    Flow flow = from.flows[into.flow];
+    for (const auto member : {&Flow::process, &Flow::peer_process, &Flow::container, &Flow::domain})
+        text(flow.*member);
+    into.flow = builder_.flow(flow);
+    if constexpr (requires { into.path; }) {
+        text(into.method);
+        text(into.path);
+        text(into.route);
     }
-    L7Row& into = l7_.emplace_back(from.l7[row]);
-    into.flow = flow(into.flow);
-    into.method = text(into.method);
-    into.path = text(into.path);
-    into.route = text(into.route);
 }
 
 query::RecordPage RecordScan::finish(const Plan& plan) {
     const auto built = builder_.take();
     page_.rows.strings = std::move(built->strings);
     page_.rows.flows = std::move(built->flows);
-    page_.rows.l4 = std::move(l4_);
-    page_.rows.l7 = std::move(l7_);
+    page_.rows.l4 = std::move(taken_.l4);
+    page_.rows.l7 = std::move(taken_.l7);
+    page_.rows.dns = std::move(taken_.dns);
+    page_.rows.slow = std::move(taken_.slow);
     page_.resolution = plan.choice.resolution;
     for (const auto& [time, count] : bars_) page_.histogram.push_back({time, count});
     if (has_more_) {
-        last_.layer = query_.layer;
+        last_.part = part_;
         last_.store_id = plan.store_id;
         last_.choice = plan.choice;
         page_.next_cursor = encode_cursor(last_);

@@ -9,6 +9,7 @@
 #include "lmdb-store/frame.h"
 #include "lmdb-store/page_cursor.h"
 #include "lmdb-store/predicate.h"
+#include "lmdb-store/row_block.h"
 #include "plugin/flow/batch_builder.h"
 #include "plugin/query/query.h"
 
@@ -19,11 +20,16 @@ public:
     // The query must outlive this. `after`: the cursor of the page before.
     RecordScan(const query::RecordQuery& query, const std::optional<PageCursor>& after);
 
+    Part part() const { return part_; }
+
     // Whether the entry has anything that is still wanted.
     bool wants(const Entry& entry) const;
+    // To be called whenever the next entry is of another segment than the one before.
+    void begin_segment(Frame& frame);
     void begin_entry(const Entry& entry);
-    // The next block of the entry. On an error (storage) the block is damaged and nothing of it was added.
-    Status add(Frame& frame);
+    // The next block of the entry. Returns how many of its rows could not be read. On an error (storage) the
+    // block is damaged and nothing of it was added.
+    Result<std::uint64_t> add(RowBlock& block);
 
     // Losses are the caller's.
     query::RecordPage finish(const Plan& plan);
@@ -31,14 +37,20 @@ public:
 private:
     bool page_is_full() const { return page_.order.size() >= limit_; }
     bool is_before_page(const Entry& entry) const;
-    void take_rows(const Batch& from, std::uint64_t first_row);
+    Result<std::uint64_t> select(RowBlock& block);
+    void take_rows(const RowBlock& block, std::uint64_t first_row);
+    void note_entry();
+    template <typename Row>
     void take(const Batch& from, std::size_t row);
 
     const query::RecordQuery& query_;
     const std::size_t limit_;
     std::optional<PageCursor> after_;
+    const Part part_;
     Predicate predicate_;
-    Mask mask_;
+    Frame* frame_ = nullptr;
+    Mask subjects_;  // of the segment
+    Mask mask_;      // of the block
 
     const Entry* entry_ = nullptr;
     std::uint64_t block_begin_ = 0;  // row of the entry with which the next block begins
@@ -47,8 +59,7 @@ private:
 
     query::RecordPage page_;
     BatchBuilder builder_;  // of the page's flows and strings
-    std::vector<L4Row> l4_;
-    std::vector<L7Row> l7_;
+    Batch taken_;           // rows only
     bool has_more_ = false;
     PageCursor last_;
     std::map<std::int64_t, std::uint64_t> bars_;

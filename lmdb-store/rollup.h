@@ -1,32 +1,59 @@
 // The minute in work: intervals merged until their minute is over.
 //
-// Sums add and histograms merge (BatchBuilder), so a minute says the same as its intervals, for as long as
-// it is kept. Not thread-safe.
+// Sums add and histograms merge, so a minute says the same as its intervals, for as long as it is kept. Rows
+// are found by the number of their subject, so an interval costs no look-ups beyond those of its segment.
+// Not thread-safe.
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "lmdb-store/entries.h"
-#include "plugin/flow/batch_builder.h"
+#include "lmdb-store/segment_writer.h"
 
 namespace weir::store {
+
+// Rows of one part, one for each subject.
+template <typename Row>
+class RowSums {
+public:
+    void add(std::uint32_t subject, const Row& row);
+    std::size_t size() const { return rows_.size(); }
+    std::vector<Block> encode() const { return encode_rows<Row>(rows_, subjects_); }
+    void clear();
+
+private:
+    std::vector<std::uint32_t> place_of_;  // by subject: its row, or kNone
+    std::vector<std::uint32_t> subjects_;
+    std::vector<Row> rows_;
+};
 
 class Rollup {
 public:
     bool empty() const { return header_.last_sequence == 0; }
 
+    // Whether an interval with this end is of another minute than the one in work.
+    bool begins_minute(std::int64_t end_ns) const { return empty() || header_.end_ns != minute_end(end_ns); }
+
     // Whether an interval belongs to the same part of the same minute. False when another part must begin:
-    // another minute (a step back of the clock included), another host's name, or too many rows.
+    // another minute (a step back of the clock included), another segment, or too many rows.
     bool takes(const EntryHeader& header) const;
 
-    // The header is the interval's as it was stored: with its sequence and losses.
-    void add(const Batch& batch, const EntryHeader& header);
+    // The header is the interval's as it was stored: with its segment, sequence and losses.
+    void add(const Batch& batch, const RowSubjects& subjects, const EntryHeader& header);
+    // Losses and counters are added by add() once an interval: rows of further blocks come without.
+    void add_rows(const Batch& batch, const RowSubjects& subjects);
 
     // The entry for the minute table; the rollup is empty afterwards.
     NewEntry take();
 
 private:
-    BatchBuilder rows_;
+    std::size_t rows() const { return l4_.size() + l7_.size() + dns_.size() + slow_.size(); }
+
+    RowSums<L4Row> l4_;
+    RowSums<L7Row> l7_;
+    RowSums<DnsRow> dns_;
+    RowSums<SlowRow> slow_;
     EntryHeader header_;
 };
 

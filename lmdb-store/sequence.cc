@@ -8,7 +8,6 @@
 namespace weir::store {
 namespace {
 
-constexpr std::size_t kChunk = 256;
 constexpr unsigned kMaxExceptions = 255;
 
 enum class Form : std::uint8_t { constant = 0, steps = 1, packed = 2, ascending = 3 };
@@ -175,46 +174,63 @@ void read_chunk(ByteReader& in, std::uint64_t base, std::size_t n, std::uint64_t
     }
 }
 
+void skip_chunk(ByteReader& in, std::size_t n) {
+    const unsigned width = in.fixed<std::uint8_t>();
+    const unsigned exceptions = in.fixed<std::uint8_t>();
+    if (width > 64 || exceptions > n) return in.fail();
+    in.take((n * width + 7) / 8 + exceptions);
+    for (unsigned i = 0; i < exceptions; i++) in.varint();
+}
+
 template <typename T>
-void read_chunks(ByteReader& in, std::uint64_t base, std::size_t count, T* out) {
-    if constexpr (sizeof(T) == sizeof(std::uint64_t)) {
-        for (std::size_t i = 0; i < count && !in.failed(); i += kChunk) {
-            read_chunk(in, base, std::min(kChunk, count - i), out + i);
-        }
-    } else {
-        std::array<std::uint64_t, kChunk> wide{};
-        std::uint64_t all = 0;
-        for (std::size_t i = 0; i < count && !in.failed(); i += kChunk) {
-            const std::size_t n = std::min(kChunk, count - i);
+void read_chunks(ByteReader& in, std::uint64_t base, std::size_t count, T* out, const ChunkSet* wanted) {
+    std::array<std::uint64_t, kChunk> wide;
+    std::uint64_t all = 0;
+    for (std::size_t i = 0; i < count && !in.failed(); i += kChunk) {
+        const std::size_t n = std::min(kChunk, count - i);
+        if (wanted != nullptr && !wanted->has(i / kChunk)) {
+            skip_chunk(in, n);
+        } else if constexpr (sizeof(T) == sizeof(std::uint64_t)) {
+            read_chunk(in, base, n, out + i);
+        } else {
+            wide[n - 1] = 0;
             read_chunk(in, base, n, wide.data());
+            if (in.failed()) return;
             for (std::size_t k = 0; k < n; k++) {
                 all |= wide[k];
                 out[i + k] = static_cast<T>(wide[k]);
             }
         }
-        if (all > std::numeric_limits<T>::max()) in.fail();
     }
+    if (all > std::numeric_limits<T>::max()) in.fail();
 }
 
 template <typename T>
 void read_ascending(ByteReader& in, std::size_t count, std::vector<T>& out) {
-    const std::uint64_t first = in.varint();
+    std::uint64_t value = in.varint();
     const std::uint64_t base = in.varint();
-    std::vector<std::uint64_t> gaps(count - 1);
-    read_chunks(in, base, gaps.size(), gaps.data());
-    std::uint64_t value = first;
-    for (std::size_t i = 0; i < count; i++) {
-        if (i > 0) value += gaps[i - 1];
+    std::array<std::uint64_t, kChunk> gaps;
+    out[0] = static_cast<T>(value);
+    if (value > std::numeric_limits<T>::max()) return in.fail();
+    for (std::size_t i = 1; i < count; i += kChunk) {
+        const std::size_t n = std::min(kChunk, count - i);
+        read_chunk(in, base, n, gaps.data());
+        if (in.failed()) return;
+        for (std::size_t k = 0; k < n; k++) {
+            const std::uint64_t before = value;
+            value += gaps[k];
+            if (value < before) return in.fail();
+            out[i + k] = static_cast<T>(value);
+        }
         if (value > std::numeric_limits<T>::max()) return in.fail();
-        out[i] = static_cast<T>(value);
     }
 }
 
 template <typename T>
-void read_values(ByteReader& in, Form form, std::size_t count, std::vector<T>& out) {
+void read_values(ByteReader& in, Form form, std::size_t count, std::vector<T>& out, const ChunkSet* wanted) {
     if (form == Form::ascending) return read_ascending(in, count, out);
     const std::uint64_t first = in.varint();
-    if (form == Form::packed) return read_chunks(in, first, count, out.data());
+    if (form == Form::packed) return read_chunks(in, first, count, out.data(), wanted);
     const std::uint64_t step = form == Form::steps ? 1 : 0;
     const std::uint64_t last = first + step * (count - 1);
     if (last < first || last > std::numeric_limits<T>::max()) return in.fail();
@@ -249,18 +265,18 @@ void write_sequence(ByteWriter& out, std::span<const std::uint64_t> values) {
 }
 
 template <typename T>
-void read_sequence(ByteReader& in, std::size_t max_count, std::vector<T>& out) {
+void read_sequence(ByteReader& in, std::size_t max_count, std::vector<T>& out, const ChunkSet* wanted) {
     out.clear();
     const std::uint64_t count = in.varint();
     const auto form = in.fixed<std::uint8_t>();
     if (count > max_count || form > static_cast<std::uint8_t>(Form::ascending)) in.fail();
     if (in.failed() || count == 0) return;
     out.resize(static_cast<std::size_t>(count));
-    read_values(in, static_cast<Form>(form), out.size(), out);
+    read_values(in, static_cast<Form>(form), out.size(), out, wanted);
     if (in.failed()) out.clear();
 }
 
-template void read_sequence(ByteReader&, std::size_t, std::vector<std::uint32_t>&);
-template void read_sequence(ByteReader&, std::size_t, std::vector<std::uint64_t>&);
+template void read_sequence(ByteReader&, std::size_t, std::vector<std::uint32_t>&, const ChunkSet*);
+template void read_sequence(ByteReader&, std::size_t, std::vector<std::uint64_t>&, const ChunkSet*);
 
 }  // namespace weir::store

@@ -28,12 +28,32 @@ namespace weir::store {
 
 void write_sequence(ByteWriter& out, std::span<const std::uint64_t> values);
 
+inline constexpr std::size_t kChunk = 256;
+
+// Chunks of a sequence. Not to be asked before something was added.
+class ChunkSet {
+public:
+    // Those that hold the values [begin, end).
+    void add(std::size_t begin, std::size_t end) {
+        if (begin >= end) return;
+        const std::size_t last = (end - 1) / kChunk;
+        if (last >= has_.size()) has_.resize(last + 1, 0);
+        for (std::size_t i = begin / kChunk; i <= last; i++) has_[i] = 1;
+    }
+    bool has(std::size_t chunk) const { return chunk < has_.size() && has_[chunk] != 0; }
+
+private:
+    std::vector<std::uint8_t> has_;
+};
+
 // Replaces `out` with the values. Fails the reader when there are more than max_count, when one does not
 // fit T, or when the bytes are not a sequence; `out` is empty then. T is std::uint32_t or std::uint64_t.
+// `wanted`: chunks whose values will be looked at; values of others are left as they come.
 template <typename T>
-void read_sequence(ByteReader& in, std::size_t max_count, std::vector<T>& out);
+void read_sequence(ByteReader& in, std::size_t max_count, std::vector<T>& out,
+                   const ChunkSet* wanted = nullptr);
 
-extern template void read_sequence(ByteReader&, std::size_t, std::vector<std::uint32_t>&);
-extern template void read_sequence(ByteReader&, std::size_t, std::vector<std::uint64_t>&);
+extern template void read_sequence(ByteReader&, std::size_t, std::vector<std::uint32_t>&, const ChunkSet*);
+extern template void read_sequence(ByteReader&, std::size_t, std::vector<std::uint64_t>&, const ChunkSet*);
 
 }  // namespace weir::store

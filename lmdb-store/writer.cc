@@ -18,8 +18,8 @@ constexpr std::size_t kMaxParts = 8;
 
 std::uint64_t pages_of(const NewEntry& entry, std::uint64_t page_size) {
     std::uint64_t out = 8;  // the trees' pages on the way
-    for (const auto* blocks : {&entry.l4, &entry.l7}) {
-        for (const Block& block : *blocks) out += block.size() / page_size + 2;
+    for (const auto& blocks : entry.blocks) {
+        for (const Block& block : blocks) out += block.size() / page_size + 2;
     }
     return out;
 }
@@ -48,13 +48,23 @@ Status Writer::start() {
 Status Writer::append(const BatchPtr& batch) {
     if (!batch) return lose(nullptr, {ErrorCode::invalid_argument, "the store was given no interval"});
     if (auto ok = check_batch(*batch); !ok) return lose(batch.get(), ok.error());
-    NewEntry interval = make_entry(*batch);
+    begin_segment_for(*batch);
+    const RowSubjects& subjects = segment_->number_rows(*batch);
+    NewEntry interval = make_entry(*batch, subjects, segment_->number());
     for (std::size_t i = 0; i < kLossCount; i++) interval.header.losses[i] += carried_[i];
     if (!rollup_.takes(interval.header)) close_part();
     if (auto ok = commit(&interval); !ok) return lose(batch.get(), ok.error());
     carried_ = {};
-    rollup_.add(*batch, interval.header);
+    rollup_.add(*batch, subjects, interval.header);
     return {};
+}
+
+// Rows of the minute in work are in intervals that are stored, and so are their subjects; the part that is
+// closed when the segment changes needs nothing more of the old one.
+void Writer::begin_segment_for(const Batch& batch) {
+    if (segment_ && segment_->takes(batch, rollup_.begins_minute(batch.end_ns))) return;
+    const SegmentWriter::Limits limits{options_.minute_ns / 2, map_bytes_ / 8};
+    segment_.emplace(next_segment_++, batch, limits);
 }
 
 Status Writer::flush() {
@@ -84,7 +94,7 @@ Status Writer::commit(NewEntry* interval) {
     unsigned room_attempts = 0;
     bool has_reopened = false;
     while (true) {
-        Change change{state_, totals_};
+        Change change = no_change();
         int code = try_commit(interval, change);
         if (code == 0) {
             adopt(change);
@@ -110,6 +120,7 @@ Status Writer::commit(NewEntry* interval) {
 std::uint64_t Writer::pages_to_write(const NewEntry* interval) const {
     std::uint64_t out = interval == nullptr ? 0 : pages_of(*interval, environment_.page_size());
     for (const NewEntry& part : parts_) out += pages_of(part, environment_.page_size());
+    if (segment_) out += segment_->unwritten_bytes() / environment_.page_size() + 8;
     return out;
 }
 
@@ -121,6 +132,7 @@ std::uint64_t Writer::reserve(std::uint64_t needed) const {
 int Writer::try_commit(NewEntry* interval, Change& change) {
     Transaction transaction;
     int code = environment_.write(transaction);
+    if (code == 0) code = put_segment(transaction, change);
     while (code == 0 && change.parts_written < parts_.size()) code = put_part(transaction, change);
     if (code == 0 && interval != nullptr) code = put_interval(transaction, *interval, change);
     if (code == 0) code = drop_expired(transaction, Table::detail, change);
@@ -134,18 +146,27 @@ int Writer::try_commit(NewEntry* interval, Change& change) {
     return code == 0 ? transaction.commit() : code;
 }
 
+int Writer::put_segment(Transaction& transaction, Change& change) {
+    if (!segment_) return 0;
+    int code = 0;
+    for (const auto& block : segment_->unwritten(change.marks)) {
+        if (code == 0) code = put_segment_block(transaction, block);
+    }
+    return code;
+}
+
 int Writer::put_part(Transaction& transaction, Change& change) {
     const NewEntry& part = parts_[change.parts_written++];
     const int code = put_entry(transaction, Table::minute, change.state.next_minute_sequence++, part);
     change.state.rolled_through = std::max(change.state.rolled_through, part.header.last_sequence);
-    change.totals.minute_rows += part.header.l4_rows + part.header.l7_rows;
+    change.totals.minute_rows += part.header.rows();
     return code;
 }
 
 int Writer::put_interval(Transaction& transaction, NewEntry& interval, Change& change) {
     const std::uint64_t sequence = change.state.next_sequence++;
     interval.header.first_sequence = interval.header.last_sequence = sequence;
-    change.totals.detail_rows += interval.header.l4_rows + interval.header.l7_rows;
+    change.totals.detail_rows += interval.header.rows();
     return put_entry(transaction, Table::detail, sequence, interval);
 }
 
@@ -153,13 +174,27 @@ int Writer::drop(Transaction& transaction, Table table, const Key& key,
                  const std::optional<EntryHeader>& header, Change& change) {
     if (header) {
         auto& rows = table == Table::detail ? change.totals.detail_rows : change.totals.minute_rows;
-        rows -= std::min(rows, header->l4_rows + header->l7_rows);
+        rows -= std::min(rows, header->rows());
         // An interval of the future says nothing about what is missing before now.
         if (table == Table::detail && header->end_ns <= clock_.wall_ns()) {
             change.state.detail_dropped_ns = std::max(change.state.detail_dropped_ns, header->end_ns);
         }
     }
-    return erase_entry(transaction, table, key);
+    const int code = erase_entry(transaction, table, key);
+    return code == 0 ? drop_segments(transaction) : code;
+}
+
+// Those that no entry refers to.
+int Writer::drop_segments(Transaction& transaction) {
+    std::uint64_t needed = segment_ ? segment_->number() : next_segment_;
+    for (const Table table : {Table::detail, Table::minute}) {
+        Key key;
+        std::optional<EntryHeader> header;
+        const int code = first_entry(transaction, table, key, header);
+        if (code != 0 && code != MDB_NOTFOUND) return code;
+        if (code == 0) needed = std::min(needed, header ? header->segment : 0);
+    }
+    return erase_segments(transaction, needed);
 }
 
 int Writer::drop_expired(Transaction& transaction, Table table, Change& change) {
@@ -234,7 +269,7 @@ int Writer::measure(const Transaction& transaction, Totals& totals) const {
 
 // A transaction of its own, without an interval.
 int Writer::change_only(const std::function<int(Transaction&, Change&)>& work) {
-    Change change{state_, totals_};
+    Change change = no_change();
     Transaction transaction;
     int code = environment_.write(transaction);
     if (code == 0) code = work(transaction, change);
@@ -260,6 +295,10 @@ int Writer::make_room(unsigned attempt, std::uint64_t needed_pages) {
     return code;
 }
 
+Writer::Change Writer::no_change() const {
+    return {state_, totals_, 0, segment_ ? segment_->written() : SegmentWriter::Marks{}};
+}
+
 int Writer::reopen() {
     const auto quiet = environment_.quiesce();
     return environment_.open(options_.path, map_bytes_);
@@ -268,6 +307,7 @@ int Writer::reopen() {
 void Writer::adopt(const Change& change) {
     state_ = change.state;
     totals_ = change.totals;
+    if (segment_) segment_->set_written(change.marks);
     parts_.erase(parts_.begin(), parts_.begin() + static_cast<std::ptrdiff_t>(change.parts_written));
     const std::lock_guard lock(mutex_);
     published_.totals = totals_;
@@ -316,26 +356,31 @@ Status Writer::take_stock() {
         const Transaction& transaction = snapshot->transaction();
         int code = list_entries(transaction, Table::detail, 0, detail, damaged[0]);
         if (code == 0) code = list_entries(transaction, Table::minute, 0, minutes, damaged[1]);
+        if (code == 0) code = last_segment(transaction, next_segment_);
         if (code == 0) code = get_state(transaction, stored);
         if (code == 0) code = measure(transaction, totals_);
         if (code != 0) return tl::unexpected(describe(code, 0));
     }
     state_ = stored.value_or(State());
     if (state_.store_id == 0) state_.store_id = static_cast<std::uint64_t>(clock_.wall_ns());
+    next_segment_++;
     count_entries(detail, minutes);
-    adopt({state_, totals_});
+    adopt(no_change());
     if (!stored || !damaged[0].empty() || !damaged[1].empty()) remove_damaged(damaged[0], damaged[1]);
     return {};
 }
 
 // The sequences follow from the entries as well, for a state that is damaged.
 void Writer::count_entries(const std::vector<Entry>& detail, const std::vector<Entry>& minutes) {
+    for (const auto* entries : {&detail, &minutes}) {
+        for (const Entry& entry : *entries) next_segment_ = std::max(next_segment_, entry.header.segment + 1);
+    }
     for (const Entry& entry : detail) {
-        totals_.detail_rows += entry.header.l4_rows + entry.header.l7_rows;
+        totals_.detail_rows += entry.header.rows();
         state_.next_sequence = std::max(state_.next_sequence, entry.key.sequence + 1);
     }
     for (const Entry& entry : minutes) {
-        totals_.minute_rows += entry.header.l4_rows + entry.header.l7_rows;
+        totals_.minute_rows += entry.header.rows();
         state_.next_minute_sequence = std::max(state_.next_minute_sequence, entry.key.sequence + 1);
         state_.rolled_through = std::max(state_.rolled_through, entry.header.last_sequence);
         state_.next_sequence = std::max(state_.next_sequence, entry.header.last_sequence + 1);
@@ -370,8 +415,6 @@ Status Writer::rebuild() {
     }
     std::erase_if(entries, [this](const Entry& e) { return e.key.sequence <= state_.rolled_through; });
     for (const Entry& entry : entries) {
-        if (!rollup_.takes(entry.header)) close_part();
-        if (parts_.size() >= kMaxParts) write_parts();
         if (auto ok = rebuild_from(entry); !ok) return ok;
     }
     if (!parts_.empty()) write_parts();
@@ -383,27 +426,63 @@ void Writer::write_parts() {
     if (auto ok = commit(nullptr); !ok) set_problem(ok.error().message);
 }
 
-// Adds a stored interval to the minute in work. Blocks that cannot be read are counted in the minute.
+// Adds a stored interval to the minute in work, in a segment of this process. Blocks that cannot be read are
+// counted in the minute.
 Status Writer::rebuild_from(const Entry& entry) {
+    Batch batch;
+    batch.end_ns = entry.header.end_ns;
+    batch.host = entry.header.host;
+    batch.service = entry.header.service;
+    if (segment_ && !segment_->takes(batch, rollup_.begins_minute(batch.end_ns))) {
+        // Its subjects go into the store with its parts.
+        if (!rollup_.empty()) close_part();
+        write_parts();
+    }
+    begin_segment_for(batch);
+    EntryHeader header = entry.header;
+    header.segment = segment_->number();
+    header.first_sequence = header.last_sequence = entry.key.sequence;
+    if (!rollup_.takes(header)) close_part();
+    if (parts_.size() >= kMaxParts) write_parts();
+
     const auto snapshot = environment_.read();
     if (!snapshot) return tl::unexpected(snapshot.error());
-    Batch batch;
-    batch.begin_ns = entry.header.begin_ns;
-    batch.end_ns = entry.header.end_ns;
-    for (const query::Layer layer : {query::Layer::l4, query::Layer::l7}) {
-        for (std::uint32_t i = 0; i < entry.header.blocks(layer); i++) {
+    std::uint64_t read = 0;
+    for (const Part part : kRowParts) {
+        Segment segment;
+        if (header.size(part).rows > 0 &&
+            segment.open(snapshot->transaction(), entry.header.segment, part) != 0)
+            continue;
+        for (std::uint32_t i = 0; i < header.size(part).blocks; i++) {
             Bytes bytes;
-            if (get_block(snapshot->transaction(), entry, layer, i, bytes) != 0) continue;
-            if (const auto block = BlockReader::open(bytes)) static_cast<void>(append_rows(*block, batch));
+            if (get_block(snapshot->transaction(), entry, part, i, bytes) != 0) continue;
+            if (const auto block = BlockReader::open(bytes); block && block->part() == part)
+                read += add_block(*block, segment);
         }
     }
-    EntryHeader header = entry.header;
-    header.first_sequence = header.last_sequence = entry.key.sequence;
-    const std::uint64_t rows = header.l4_rows + header.l7_rows;
-    const std::uint64_t read = batch.l4.size() + batch.l7.size();
-    header.losses[static_cast<std::size_t>(Loss::store_unreadable)] += rows - std::min(rows, read);
-    rollup_.add(batch, header);
+    header.losses[static_cast<std::size_t>(Loss::store_unreadable)] +=
+        header.rows() - std::min(header.rows(), read);
+    rollup_.add(Batch(), RowSubjects(), header);
     return {};
+}
+
+// Returns how many rows were added to the minute in work.
+std::uint64_t Writer::add_block(const BlockReader& block, Segment& segment) {
+    Batch batch;
+    std::vector<std::uint8_t> lost;
+    if (!read_rows(block, segment, batch, lost)) return 0;
+    return with_row_type(block.part(), [&]<typename Row>() {
+        auto& rows = RowColumns<Row>::rows(batch);
+        std::size_t kept = 0;
+        for (std::size_t i = 0; i < rows.size(); i++) {
+            if (lost[i] != 0) continue;
+            if (kept != i) rows[kept] = std::move(rows[i]);
+            kept++;
+        }
+        rows.resize(kept);
+        rollup_.add_rows(batch, segment_->number_rows(batch));
+        return std::uint64_t{kept};
+    });
 }
 
 }  // namespace weir::store

@@ -19,10 +19,12 @@
 #include <string>
 #include <vector>
 
+#include "lmdb-store/block_rows.h"
 #include "lmdb-store/entries.h"
 #include "lmdb-store/environment.h"
 #include "lmdb-store/options.h"
 #include "lmdb-store/rollup.h"
+#include "lmdb-store/segment_writer.h"
 #include "plugin/base/clock.h"
 #include "plugin/base/ledger.h"
 #include "plugin/base/log.h"
@@ -71,6 +73,7 @@ private:
         State state;
         Totals totals;
         std::size_t parts_written = 0;
+        SegmentWriter::Marks marks{};  // of the segment in work
     };
 
     // What becomes of the oldest interval when room is needed and its minute is still in work.
@@ -89,8 +92,11 @@ private:
     Status rebuild();
     void write_parts();
     Status rebuild_from(const Entry& entry);
+    std::uint64_t add_block(const BlockReader& block, Segment& segment);
+    void begin_segment_for(const Batch& batch);
     Status commit(NewEntry* interval);
     int try_commit(NewEntry* interval, Change& change);
+    int put_segment(Transaction& transaction, Change& change);
     int put_part(Transaction& transaction, Change& change);
     int put_interval(Transaction& transaction, NewEntry& interval, Change& change);
     int drop_expired(Transaction& transaction, Table table, Change& change);
@@ -98,11 +104,13 @@ private:
     int drop_oldest(Transaction& transaction, Unrolled unrolled, Change& change, bool& dropped);
     int drop(Transaction& transaction, Table table, const Key& key, const std::optional<EntryHeader>& header,
              Change& change);
+    int drop_segments(Transaction& transaction);
     int measure(const Transaction& transaction, Totals& totals) const;
     int make_room(unsigned attempt, std::uint64_t needed_pages);
     int change_only(const std::function<int(Transaction&, Change&)>& work);
     int reopen();
     void close_part();
+    Change no_change() const;
     void adopt(const Change& change);
     void set_problem(const std::string& problem);
     Error describe(int code, std::uint64_t bytes) const;
@@ -117,6 +125,8 @@ private:
 
     State state_;
     Totals totals_;
+    std::uint64_t next_segment_ = 1;
+    std::optional<SegmentWriter> segment_;  // none before the first interval
     Rollup rollup_;
     std::vector<NewEntry> parts_;  // of minutes, closed but not committed yet
     LossCounts carried_{};         // losses of intervals that could not be stored

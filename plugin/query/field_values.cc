@@ -32,17 +32,6 @@ std::optional<double> number_of(const FieldValue& value) {
     return number;
 }
 
-bool compares(double value, Comparison comparison, double bound) {
-    switch (comparison) {
-        case Comparison::less: return value < bound;
-        case Comparison::less_equal: return value <= bound;
-        case Comparison::greater: return value > bound;
-        case Comparison::greater_equal: return value >= bound;
-        case Comparison::matches: break;
-    }
-    return false;
-}
-
 // A value that is not there matches only the empty pattern, so that `field:*` asks for a value.
 bool matches_text(std::string_view pattern, std::string_view text) {
     return text.empty() ? pattern.empty() : matches_pattern(pattern, text);
@@ -153,6 +142,7 @@ bool is_same_from_both_ends(Field field) {
         case Field::http_version:
         case Field::status_code:
         case Field::grpc_status:
+        case Field::rcode:
         case Field::truncated: return true;
         default: return false;
     }
@@ -174,11 +164,48 @@ bool matches(const Filter& filter, const Batch& batch, const L7Row& row) {
     return matches_row(filter, batch, row);
 }
 
+bool matches(const Filter& filter, const Batch& batch, const DnsRow& row) {
+    return matches_row(filter, batch, row);
+}
+
+bool matches(const Filter& filter, const Batch& batch, const SlowRow& row) {
+    return matches_row(filter, batch, request_of(row));
+}
+
+bool compares(double value, Comparison comparison, double bound) {
+    switch (comparison) {
+        case Comparison::less: return value < bound;
+        case Comparison::less_equal: return value <= bound;
+        case Comparison::greater: return value > bound;
+        case Comparison::greater_equal: return value >= bound;
+        case Comparison::matches: break;
+    }
+    return false;
+}
+
+L7Row request_of(const SlowRow& row) {
+    L7Row out;
+    out.flow = row.flow;
+    out.method = row.method;
+    out.path = row.path;
+    out.route = row.route;
+    out.status = row.status;
+    out.version = row.version;
+    out.truncated = row.truncated;
+    out.count = 1;
+    out.latency.add(row.latency);
+    return out;
+}
+
 KeyPart key_part(const Dimension& dimension, const Batch& batch, const L4Row& row) {
     return part_of_row(dimension, batch, row);
 }
 
 KeyPart key_part(const Dimension& dimension, const Batch& batch, const L7Row& row) {
+    return part_of_row(dimension, batch, row);
+}
+
+KeyPart key_part(const Dimension& dimension, const Batch& batch, const DnsRow& row) {
     return part_of_row(dimension, batch, row);
 }
 

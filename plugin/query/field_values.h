@@ -8,9 +8,13 @@ namespace weir::query {
 
 bool matches(const Filter& filter, const Batch& batch, const L4Row& row);
 bool matches(const Filter& filter, const Batch& batch, const L7Row& row);
+bool matches(const Filter& filter, const Batch& batch, const DnsRow& row);
+// As the request that it is.
+bool matches(const Filter& filter, const Batch& batch, const SlowRow& row);
 
 KeyPart key_part(const Dimension& dimension, const Batch& batch, const L4Row& row);
 KeyPart key_part(const Dimension& dimension, const Batch& batch, const L7Row& row);
+KeyPart key_part(const Dimension& dimension, const Batch& batch, const DnsRow& row);
 
 // Where each flow is counted once, a flow between two ends of this host is counted from the client's side:
 // the server's row is left out. But only when the client's row is asked for, too: a filter may select the
@@ -21,6 +25,12 @@ inline bool is_servers_row_of_pair(const Flow& flow) {
 inline bool is_clients_row_of_pair(const Flow& flow) {
     return flow.peer_is_local && flow.direction == Direction::outgoing;
 }
+
+// How a number compares in an expression; never so for Comparison::matches.
+bool compares(double value, Comparison comparison, double bound);
+
+// A slow request as a row of its layer: one request, with its latency.
+L7Row request_of(const SlowRow& row);
 
 // Whether a filter may select one row of such a pair and not the other.
 bool tells_sides_apart(const Filter& filter);

@@ -46,6 +46,11 @@ void Measures::add(const Flow& flow, const L4Row& row) {
     tcp_established += row.tcp_established;
     tcp_closed += row.tcp_closed;
     connect_failed += row.connect_failed;
+    connect_refused += row.connect_refused;
+    connect_timed_out += row.connect_timed_out;
+    connect_unreachable += row.connect_unreachable;
+    connect_reset += row.connect_reset;
+    connect_failed_other += row.connect_failed_other;
     rtt.merge(row.rtt);
     rtt_var.merge(row.rtt_var);
 }
@@ -60,6 +65,12 @@ void Measures::add(const Flow& flow, const L7Row& row) {
     latency.merge(row.latency);
 }
 
+void Measures::add(const Flow&, const DnsRow& row) {
+    count += row.count;
+    if (row.rcode != 0) dns_errors += row.count;
+    latency.merge(row.latency);
+}
+
 void Measures::merge(const Measures& other) {
     bytes_written += other.bytes_written;
     bytes_read += other.bytes_read;
@@ -69,10 +80,16 @@ void Measures::merge(const Measures& other) {
     tcp_established += other.tcp_established;
     tcp_closed += other.tcp_closed;
     connect_failed += other.connect_failed;
+    connect_refused += other.connect_refused;
+    connect_timed_out += other.connect_timed_out;
+    connect_unreachable += other.connect_unreachable;
+    connect_reset += other.connect_reset;
+    connect_failed_other += other.connect_failed_other;
     count += other.count;
     status_3xx += other.status_3xx;
     status_4xx += other.status_4xx;
     status_5xx += other.status_5xx;
+    dns_errors += other.dns_errors;
     rtt.merge(other.rtt);
     rtt_var.merge(other.rtt_var);
     latency.merge(other.latency);
@@ -80,7 +97,7 @@ void Measures::merge(const Measures& other) {
 
 std::optional<double> value(const Measures& m, Measure measure, double seconds) {
     const auto number = [](std::uint64_t n) { return static_cast<double>(n); };
-    const std::uint64_t errors = m.status_4xx + m.status_5xx;
+    const std::uint64_t errors = m.status_4xx + m.status_5xx + m.dns_errors;
     switch (measure) {
         case Measure::bytes_written: return number(m.bytes_written);
         case Measure::bytes_read: return number(m.bytes_read);
@@ -96,6 +113,11 @@ std::optional<double> value(const Measures& m, Measure measure, double seconds) 
         case Measure::tcp_established: return number(m.tcp_established);
         case Measure::tcp_closed: return number(m.tcp_closed);
         case Measure::connect_failed: return number(m.connect_failed);
+        case Measure::connect_refused: return number(m.connect_refused);
+        case Measure::connect_timed_out: return number(m.connect_timed_out);
+        case Measure::connect_unreachable: return number(m.connect_unreachable);
+        case Measure::connect_reset: return number(m.connect_reset);
+        case Measure::connect_failed_other: return number(m.connect_failed_other);
         case Measure::count: return number(m.count);
         case Measure::rps: return ratio(number(m.count), seconds);
         case Measure::latency: return mean(m.latency);

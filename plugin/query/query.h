@@ -3,8 +3,8 @@
 // The HTTP layer turns requests into these values and knows nothing of storage; a store implements
 // QueryEngine and knows nothing of HTTP. Another engine takes its place by implementing the same.
 //
-// Times are wall time in ns. A row's time is the end of its interval or minute, and it belongs to a range when
-// from < time <= to, so that a range that ends now holds the last interval.
+// Times are wall time in ns. A row's time is the end of its interval or minute, and it belongs to a range
+// when from < time <= to, so that a range that ends now holds the last interval.
 #pragma once
 
 #include <atomic>
@@ -70,10 +70,10 @@ struct Budget {
 };
 
 // A set of measures, as bits.
-using MeasureSet = std::uint32_t;
+using MeasureSet = std::uint64_t;
 constexpr MeasureSet set_of(Measure measure) { return MeasureSet{1} << static_cast<unsigned>(measure); }
 inline constexpr MeasureSet kAllMeasures = (MeasureSet{1} << kMeasureCount) - 1;
-static_assert(kMeasureCount < 32);
+static_assert(kMeasureCount < 64);
 
 struct AggregateQuery {
     Layer layer = Layer::l4;
@@ -115,6 +115,7 @@ struct AggregateResult {
 
 struct RecordQuery {
     Layer layer = Layer::l4;
+    bool slow = false;  // of layer l7: the slow requests instead
     TimeRange range;
     Filter filter;
     std::string cursor;  // of the page before; empty for the first
@@ -127,7 +128,7 @@ struct RecordQuery {
 struct RecordPage {
     struct Record {
         std::int64_t time_ns = 0;  // end of the interval
-        std::uint32_t row = 0;     // index into rows.l4 or rows.l7
+        std::uint32_t row = 0;     // index into the rows of the layer, or rows.slow
     };
     struct Bar {
         std::int64_t time_ns = 0;  // begin of the step

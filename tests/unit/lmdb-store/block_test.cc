@@ -1,5 +1,3 @@
-#include "lmdb-store/block_encoder.h"
-
 #include <criterion/criterion.h>
 #include <xxhash.h>
 
@@ -8,7 +6,6 @@
 
 #include "lmdb-store/block_format.h"
 #include "lmdb-store/block_reader.h"
-#include "lmdb-store/block_rows.h"
 #include "lmdb-store/histogram_column.h"
 #include "tests/unit/lmdb-store/support.h"
 
@@ -18,25 +15,10 @@ using namespace weir::store::test;
 
 namespace {
 
-constexpr query::Layer kLayers[] = {query::Layer::l4, query::Layer::l7};
-
-Batch decode(const std::vector<Block>& blocks, const Batch& like) {
-    Batch out;
-    out.host = like.host;
-    out.service = like.service;
-    for (const Block& block : blocks) {
-        const auto reader = BlockReader::open(block);
-        cr_assert(reader.has_value());
-        cr_assert(append_rows(*reader, out).has_value());
-    }
-    return out;
-}
-
 void check_round_trip(const Batch& batch) {
-    for (const query::Layer layer : kLayers) {
-        const Batch back = decode(encode_blocks(batch, layer), batch);
-        cr_assert(describe_rows(back, layer) == describe_rows(batch, layer));
-    }
+    const auto back = Encoded(batch).decode();
+    cr_assert(back.has_value());
+    cr_assert(same_rows(*back, batch));
 }
 
 // Makes the checksums right again after bytes were changed, as an attacker would.
@@ -62,17 +44,23 @@ void mend(Block& block) {
     std::memcpy(block.data() + end, &checksum, sizeof(checksum));
 }
 
-// Reads all that there is in a block, whatever it is; true when all of it could be read.
-bool read_all(const Block& block) {
-    const auto reader = BlockReader::open(block);
-    if (!reader) return false;
-    Batch batch;
-    const bool rows = append_rows(*reader, batch).has_value();
-    for (const L4Row& row : batch.l4) cr_assert(is_storable(row.rtt) && is_storable(row.rtt_var));
-    for (const L7Row& row : batch.l7) cr_assert(is_storable(row.latency));
+// Reads all that there is, whatever it is; true when all of it could be read.
+bool read_all(const Encoded& encoded) {
+    const auto batch = encoded.decode();
+    if (!batch) return false;
     // Encoding again uses every member, so that a sanitizer sees what is wrong with it.
-    if (rows) static_cast<void>(encode_blocks(batch, reader->layer()));
-    return rows;
+    if (check_batch(*batch)) static_cast<void>(Encoded(*batch));
+    return true;
+}
+
+// Every block of an encoded batch.
+std::vector<Block*> all_blocks(Encoded& encoded) {
+    std::vector<Block*> out;
+    for (auto& block : encoded.segment) out.push_back(&block.block);
+    for (auto& part : encoded.entry.blocks) {
+        for (Block& block : part) out.push_back(&block);
+    }
+    return out;
 }
 
 }  // namespace
@@ -100,7 +88,7 @@ Test(block, large_intervals_take_several_blocks) {
     shape.hosts = 60000;
     shape.samples = 1;
     const BatchPtr batch = make_batch(random, kStart, shape);
-    cr_assert_gt(encode_blocks(*batch, query::Layer::l4).size(), 1);
+    cr_assert_gt(Encoded(*batch).blocks(Part::l4).size(), 1);
     check_round_trip(*batch);
 }
 
@@ -111,7 +99,7 @@ Test(block, wide_histograms_and_long_texts_end_a_block) {
     shape.l7_rows = 0;
     shape.samples = 6000;
     shape.max_value = ~std::uint64_t{0} >> 16;
-    cr_assert_gt(encode_blocks(*make_batch(random, kStart, shape), query::Layer::l4).size(), 1);
+    cr_assert_gt(Encoded(*make_batch(random, kStart, shape)).blocks(Part::l4).size(), 1);
     check_round_trip(*make_batch(random, kStart, shape));
 
     Batch batch;
@@ -121,7 +109,7 @@ Test(block, wide_histograms_and_long_texts_end_a_block) {
         row.path = batch.strings.append(std::string(60000, static_cast<char>('a' + i)));
         row.route = row.path;
     }
-    cr_assert_gt(encode_blocks(batch, query::Layer::l7).size(), 3);
+    cr_assert_gt(Encoded(batch).segment.size(), 3);
     check_round_trip(batch);
 }
 
@@ -140,7 +128,7 @@ Test(block, extreme_values) {
     row.bytes_written = row.tcp_closed = ~std::uint64_t{0};
     row.rtt.add(0);
     row.rtt.add(~std::uint64_t{0}, 3);
-    row.rtt_var.add(Histogram::kMaxValue, ~std::uint64_t{0});
+    row.rtt_var.add(Histogram::kMaxValue, kMaxBucketCount);
     // Put together by somebody whose maximum does not fit the buckets.
     batch.l4.emplace_back().rtt = Histogram::from_parts({{3, 0}, {5, 2}, {2000, 7}}, 1, 17);
     batch.l7.emplace_back().status = 0xffff;
@@ -155,22 +143,24 @@ Test(block, of_rows_without_anything) {
     batch.l4[4].flow = 2;
     batch.l7.resize(2);
     check_round_trip(batch);
-    cr_assert(encode_blocks(Batch(), query::Layer::l4).empty());
+    cr_assert(Encoded(Batch()).blocks(Part::l4).empty());
 }
 
 Test(block, damage_is_an_error) {
     Random random(4);
-    const BatchPtr batch = make_batch(random, kStart);
-    for (const query::Layer layer : kLayers) {
-        const Block good = encode_blocks(*batch, layer)[0];
-        cr_assert(read_all(good));
+    Encoded encoded(*make_batch(random, kStart));
+    cr_assert(read_all(encoded));
+    for (Block* const block : all_blocks(encoded)) {
+        const Block good = *block;
         for (std::size_t at = 0; at < good.size(); at++) {
-            Block bad = good;
-            bad[at] ^= static_cast<std::uint8_t>(1u << random() % 8);
-            cr_assert(!read_all(bad), "byte %zu of %zu", at, good.size());
+            (*block)[at] ^= static_cast<std::uint8_t>(1u << random() % 8);
+            cr_assert(!read_all(encoded), "byte %zu of %zu", at, good.size());
+            (*block)[at] = good[at];
         }
-        for (std::size_t size = 0; size < good.size(); size++) {
-            cr_assert(!read_all(Block(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size))));
+        for (std::size_t size = 0; size < good.size(); size += 1 + size / 50) {
+            block->resize(size);
+            cr_assert(!read_all(encoded), "%zu bytes of %zu", size, good.size());
+            *block = good;
         }
     }
 }
@@ -180,13 +170,14 @@ Test(block, values_must_fit_their_members) {
     Batch batch;
     batch.flows.emplace_back().local_port = 0xffff;
     batch.l4.emplace_back();
-    Block block = encode_blocks(batch, query::Layer::l4)[0];
+    Encoded encoded(batch);
+    Block& block = encoded.segment.back().block;
     const std::uint8_t dictionary[] = {1, 0, 0xff, 0xff, 0x03};  // one value, constant, 65535
     const auto at = std::search(block.begin(), block.end(), std::begin(dictionary), std::end(dictionary));
     cr_assert(at != block.end());
     *(at + 4) = 0x07;  // 131071
     mend(block);
-    cr_assert(!read_all(block));
+    cr_assert(!read_all(encoded));
 }
 
 // With right checksums: only the checks of the decoder are left.
@@ -194,18 +185,42 @@ Test(block, hostile_bytes_are_safe) {
     Random random(5);
     Shape shape;
     shape.l4_rows = shape.l7_rows = 60;
-    const BatchPtr batch = make_batch(random, kStart, shape);
+    Encoded encoded(*make_batch(random, kStart, shape));
     int readable = 0;
-    for (const query::Layer layer : kLayers) {
-        const Block good = encode_blocks(*batch, layer)[0];
-        for (int round = 0; round < 8000; round++) {
-            Block bad = good;
+    for (Block* const block : all_blocks(encoded)) {
+        const Block good = *block;
+        for (int round = 0; round < 2000; round++) {
             for (std::uint64_t i = 1 + random() % 4; i > 0; i--) {
-                bad[random() % bad.size()] = random() % 3 == 0 ? 0xff : static_cast<std::uint8_t>(random());
+                (*block)[random() % good.size()] =
+                    random() % 3 == 0 ? 0xff : static_cast<std::uint8_t>(random());
             }
-            mend(bad);
-            readable += read_all(bad) ? 1 : 0;
+            mend(*block);
+            readable += read_all(encoded) ? 1 : 0;
+            *block = good;
         }
     }
     cr_assert_gt(readable, 0, "the test does not get past the checksums");
+}
+
+Test(block, rows_of_chosen_chunks_are_as_in_the_whole) {
+    Random random(6);
+    Shape shape{.l4_rows = 5000, .l7_rows = 0, .hosts = 4000, .samples = 5};
+    Encoded encoded(*make_batch(random, kStart, shape));
+    const auto reader = BlockReader::open(encoded.blocks(Part::l4)[0]);
+    cr_assert(reader.has_value());
+    HistogramColumn all, some;
+    std::vector<std::uint64_t> numbers, some_numbers;
+    cr_assert(reader->histograms(Section::rtt, all) && reader->numbers(Section::bytes_read, numbers));
+    for (int round = 0; round < 200; round++) {
+        std::vector<std::uint32_t> wanted;
+        for (std::uint32_t row = 0; row < reader->rows(); row++) {
+            if (random() % 900 == 0) wanted.push_back(row);
+        }
+        cr_assert(reader->histograms(Section::rtt, some, &wanted).has_value());
+        cr_assert(reader->numbers(Section::bytes_read, some_numbers, &wanted).has_value());
+        for (const std::uint32_t row : wanted) {
+            cr_assert(some.at(row) == all.at(row), "row %u", row);
+            cr_assert_eq(some_numbers[row], numbers[row]);
+        }
+    }
 }

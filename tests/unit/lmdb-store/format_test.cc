@@ -21,14 +21,28 @@ Test(format, keys_are_in_the_order_of_writing) {
     cr_assert(!decode_key(Bytes(encode_key(keys[0])).first(18)));
 }
 
+Test(format, segment_keys_are_in_the_order_of_numbers) {
+    const SegmentKey keys[] = {{1, Part::header, 0},   {1, Part::texts, 1}, {1, Part::flows, 0},
+                               {1, Part::flows, 4096}, {2, Part::texts, 1}, {256, Part::texts, 1}};
+    for (std::size_t i = 1; i < std::size(keys); i++) {
+        cr_assert(encode_segment_key(keys[i - 1]) < encode_segment_key(keys[i]), "key %zu", i);
+        const auto back = decode_segment_key(encode_segment_key(keys[i]));
+        cr_assert(back && back->segment == keys[i].segment && back->part == keys[i].part &&
+                  back->first == keys[i].first);
+    }
+    cr_assert(!decode_segment_key(Bytes(encode_segment_key(keys[0])).first(12)));
+}
+
 Test(format, header_round_trip_and_damage) {
     EntryHeader header;
     header.begin_ns = -5;
     header.end_ns = kMaxTime;
     header.host = std::string("h\0x", 3);
     header.service = "s";
-    header.l4_rows = ~std::uint64_t{0};
-    header.l7_blocks = 0xffff;
+    header.segment = 77;
+    header.size(Part::l4) = {~std::uint64_t{0}, 3};
+    header.size(Part::slow) = {1, 0xffff};
+    header.reconciled[1] = Reconciled{5, 0};
     header.first_sequence = 3;
     header.last_sequence = 9;
     header.losses[2] = 7;
@@ -38,9 +52,11 @@ Test(format, header_round_trip_and_damage) {
     const auto back = decode_header(bytes);
     cr_assert(back.has_value());
     cr_assert(back->begin_ns == header.begin_ns && back->end_ns == header.end_ns &&
-              back->host == header.host && back->service == header.service &&
-              back->l4_rows == header.l4_rows && back->l7_blocks == header.l7_blocks &&
-              back->first_sequence == 3 && back->last_sequence == 9 && back->losses == header.losses);
+              back->host == header.host && back->service == header.service && back->segment == 77 &&
+              back->size(Part::l4).rows == header.size(Part::l4).rows && back->size(Part::l4).blocks == 3 &&
+              back->size(Part::slow).blocks == 0xffff && back->size(Part::l7).rows == 0 &&
+              back->reconciled[1]->kernel == 5 && !back->reconciled[0] && back->first_sequence == 3 &&
+              back->last_sequence == 9 && back->losses == header.losses);
     for (std::size_t i = 0; i < bytes.size(); i++) {
         auto bad = bytes;
         bad[i] ^= 1;

@@ -256,7 +256,7 @@ Test(open, a_newer_format_is_refused_and_left_alone) {
     Fixture fixture({.path = directory.path()});
     const auto opened = fixture.try_open();
     cr_assert(!opened && opened.error().code == ErrorCode::storage);
-    cr_assert(opened.error().message.find("newer Weir (format 2)") != std::string::npos, "%s",
+    cr_assert(opened.error().message.find("newer Weir (format 3)") != std::string::npos, "%s",
               opened.error().message.c_str());
     cr_assert(directory.names("data.mdb.damaged-").empty());
     cr_assert(!fixture.try_open().has_value(), "refused once, and taken then");
@@ -313,7 +313,23 @@ Test(open, damaged_anywhere) {
     cr_assert_gt(unreadable, 0);
 }
 
-// How many pages the trees of a file have, values included.
+// Pages of large values but the first of each: these have no header.
+std::size_t pages_without_header(MDB_txn* txn, MDB_dbi dbi) {
+    constexpr std::size_t kHeader = 16;
+    constexpr std::size_t kMostInNode = ((kPage - kHeader) / 2 & ~std::size_t{1}) - 2;
+    std::size_t out = 0;
+    MDB_cursor* cursor = nullptr;
+    MDB_val key{};
+    MDB_val value{};
+    cr_assert_eq(mdb_cursor_open(txn, dbi, &cursor), 0);
+    while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+        if (8 + key.mv_size + value.mv_size > kMostInNode) out += (kHeader - 1 + value.mv_size) / kPage;
+    }
+    mdb_cursor_close(cursor);
+    return out;
+}
+
+// How many pages with a header the trees of a file have, values included.
 std::size_t pages_in_use(const std::string& directory) {
     MDB_env* env = nullptr;
     MDB_txn* txn = nullptr;
@@ -327,11 +343,12 @@ std::size_t pages_in_use(const std::string& directory) {
         cr_assert_eq(mdb_stat(txn, dbi, &stat), 0);
         out += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
     }
-    for (const char* name : {"meta", "detail", "minute"}) {
+    for (const char* name : {"meta", "detail", "minute", "segment"}) {
         MDB_dbi dbi = 0;
         cr_assert_eq(mdb_dbi_open(txn, name, 0, &dbi), 0);
         cr_assert_eq(mdb_stat(txn, dbi, &stat), 0);
-        out += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+        out += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages -
+               pages_without_header(txn, dbi);
     }
     mdb_txn_abort(txn);
     mdb_env_close(env);
@@ -340,8 +357,7 @@ std::size_t pages_in_use(const std::string& directory) {
 
 Test(open, check_looks_at_every_page_in_use) {
     TempDirectory directory;
-    // Small, so that each value has one page, with a header of its own.
-    const std::string good = make_history(40, {.l4_rows = 25, .l7_rows = 25});
+    const std::string good = make_history(60, {.l4_rows = 30, .l7_rows = 30});
     const std::string file = directory.file("data.mdb");
     write_file(file, good);
     const std::size_t used = pages_in_use(directory.path());
@@ -365,7 +381,7 @@ Test(open, check_looks_at_every_page_in_use) {
 Test(open, check_finds_pages_in_use_twice) {
     TempDirectory directory;
     const std::string file = directory.file("data.mdb");
-    const std::string good = make_history(20, {.l4_rows = 60, .l7_rows = 60});
+    const std::string good = make_history(40, {.l4_rows = 200, .l7_rows = 100, .samples = 6});
     const auto number_at = [&](std::size_t at) { return good.substr(at, 8); };
     int found = 0;
     for (std::size_t page = 2; page + 1 < good.size() / kPage; page++) {

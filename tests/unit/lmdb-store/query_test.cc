@@ -17,7 +17,6 @@ using query::Resolution;
 
 namespace {
 
-constexpr Layer kLayers[] = {Layer::l4, Layer::l7};
 constexpr std::int64_t kMinutes = 60 * kSecond;
 
 // Some minutes of traffic, in the store and in the oracle. The clock is at the end of it.
@@ -75,8 +74,9 @@ std::vector<Dimension> every_dimension() {
 
 Filter term(Random& random) {
     Filter out;
-    const char* const patterns[] = {"*",   "",    "nginx", "10.0.0.*", "*3*",  "host-a",
-                                    "443", "get", "5*",    "outgoing", "true", "tcp"};
+    const char* const patterns[] = {
+        "*",  "",         "nginx", "10.0.0.*", "*3*", "host-a",      "443",    "get",
+        "5*", "outgoing", "true",  "tcp",      "-1",  "container-2", "*.test", "172.16*"};
     out.pattern = patterns[random() % std::size(patterns)];
     switch (random() % 6) {
         case 0: out.kind = Filter::Kind::any_field; break;
@@ -130,7 +130,7 @@ Test(query, by_several_dimensions_and_steps) {
     History history(12);
     const auto dimensions = every_dimension();
     for (int round = 0; round < 60; round++) {
-        AggregateQuery query = all(kLayers[round % 2], kStart, history.fixture.clock.now);
+        AggregateQuery query = all(kLayers[round % 3], kStart, history.fixture.clock.now);
         for (std::uint64_t n = history.random() % 4; n > 0; n--) {
             query.by.push_back(dimensions[history.random() % dimensions.size()]);
         }
@@ -145,7 +145,7 @@ Test(query, by_several_dimensions_and_steps) {
 Test(query, filtered) {
     History history(6);
     for (int round = 0; round < 400; round++) {
-        AggregateQuery query = all(kLayers[round % 2], kStart, history.fixture.clock.now);
+        AggregateQuery query = all(kLayers[round % 3], kStart, history.fixture.clock.now);
         query.filter = expression(history.random, 3);
         if (round % 3 == 0) query.by = {Dimension::of(Field::dst_ip)};
         query.each_flow_once = round % 4 > 1;

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "lmdb-store/entries.h"
+#include "lmdb-store/segment_writer.h"
 #include "lmdb-store/store.h"
 #include "plugin/base/clock.h"
 #include "plugin/flow/batch.h"
@@ -50,6 +52,8 @@ private:
 struct Shape {
     std::size_t l4_rows = 40;
     std::size_t l7_rows = 30;
+    std::size_t dns_rows = 10;
+    std::size_t slow_rows = 3;
     std::size_t hosts = 12;  // addresses to choose from
     std::size_t processes = 5;
     std::size_t paths = 20;
@@ -63,10 +67,25 @@ using Random = std::mt19937_64;
 BatchPtr make_batch(Random& random, std::int64_t end_ns, const Shape& shape = {},
                     std::int64_t length_ns = 10 * kSecond);
 
-// Rows, flows, strings and times, whatever the numbers of flows and strings are.
+// Rows with their flows, strings and times, whatever the numbers of flows and strings are, and in whatever
+// order: the store has its own.
 std::vector<std::string> describe_rows(const Batch& batch, query::Layer layer);
+std::vector<std::string> describe_slow_rows(const Batch& batch);
 bool same_rows(const Batch& a, const Batch& b);
 bool same_measures(const query::Measures& a, const query::Measures& b);
+
+inline constexpr query::Layer kLayers[] = {query::Layer::l4, query::Layer::l7, query::Layer::dns};
+
+// A batch as it is stored: its subjects and its rows.
+struct Encoded {
+    std::vector<SegmentWriter::NewBlock> segment;
+    NewEntry entry;
+
+    explicit Encoded(const Batch& batch);
+    std::vector<Block>& blocks(Part part);
+    // One batch again. Nothing when a row could not be read.
+    std::optional<Batch> decode() const;
+};
 
 // A store with its clock and ledger, and what it logged.
 class Fixture {
@@ -97,7 +116,7 @@ public:
     void add(const BatchPtr& batch) { batches_.push_back(batch); }
     // As if intervals had the times of their minutes.
     query::AggregateResult aggregate(const query::AggregateQuery& query, bool minutes) const;
-    // All records of the range, newest first, as texts.
+    // All records of the range, newest first and those of an interval in order of their texts.
     std::vector<std::string> records(const query::RecordQuery& query) const;
     const std::vector<BatchPtr>& batches() const { return batches_; }
 
@@ -106,6 +125,9 @@ private:
 
     std::vector<BatchPtr> batches_;
 };
+
+// Records as texts that begin with their times: those of an interval in order of their texts.
+void sort_within_intervals(std::vector<std::string>& records);
 
 // What differs between an answer and the one that is expected, or nothing. Without `rows`, numbers of stored
 // rows may differ.

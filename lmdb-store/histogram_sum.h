@@ -1,15 +1,12 @@
-// Adds up many histograms, or many groups, at a cost that depends on what is added and not on what is there
-// already.
+// Adds up many histograms at a cost that depends on what is added and not on what is there already.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
-#include <span>
 #include <utility>
 #include <vector>
 
 #include "lmdb-store/histogram_column.h"
-#include "plugin/query/measures.h"
 
 namespace weir::store {
 
@@ -24,15 +21,6 @@ public:
     void add_sum(std::uint64_t sum, std::uint64_t max) {
         sum_ += sum;
         max_ = std::max(max_, max);
-    }
-    void add(const HistogramColumn& column, std::size_t row) {
-        for (std::uint32_t i = column.begin[row]; i < column.begin[row + 1]; i++)
-            add(column.index[i], column.count[i]);
-        add_sum(column.sum[row], column.max[row]);
-    }
-    void add(const Histogram& histogram) {
-        for (const Histogram::Bucket& bucket : histogram.buckets()) add(bucket.index, bucket.count);
-        add_sum(histogram.sum(), histogram.max());
     }
 
     // What was added; nothing is left.
@@ -54,17 +42,6 @@ private:
     std::vector<std::uint16_t> touched_;
     std::uint64_t sum_ = 0;
     std::uint64_t max_ = 0;
-};
-
-// Adds up the measures of many groups.
-class MeasureSum {
-public:
-    void add(const query::Measures& measures);
-    query::Measures take();
-
-private:
-    query::Measures sums_;  // without histograms
-    HistogramSum rtt_, rtt_var_, latency_;
 };
 
 }  // namespace weir::store

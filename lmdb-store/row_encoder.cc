@@ -1,0 +1,114 @@
+#include "lmdb-store/row_encoder.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
+#include "lmdb-store/histogram_column.h"
+
+namespace weir::store {
+namespace {
+
+constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
+
+// The rows in the order of their subjects. A subject has one row, as a rule, so rows are dropped into a
+// table by subject; where one has several, they are sorted.
+std::vector<std::uint32_t> order_of(std::span<const std::uint32_t> subjects) {
+    std::vector<std::uint32_t> order(subjects.size());
+    std::iota(order.begin(), order.end(), 0u);
+    if (std::is_sorted(subjects.begin(), subjects.end())) return order;
+    std::vector<std::uint32_t> row_of(*std::max_element(subjects.begin(), subjects.end()) + std::size_t{1},
+                                      kNone);
+    bool is_unique = true;
+    for (std::uint32_t row = 0; row < subjects.size(); row++) {
+        is_unique &= row_of[subjects[row]] == kNone;
+        row_of[subjects[row]] = row;
+    }
+    if (is_unique) {
+        std::copy_if(row_of.begin(), row_of.end(), order.begin(),
+                     [](std::uint32_t row) { return row != kNone; });
+    } else {
+        std::stable_sort(order.begin(), order.end(),
+                         [&](std::uint32_t a, std::uint32_t b) { return subjects[a] < subjects[b]; });
+    }
+    return order;
+}
+
+template <typename Row>
+class Encoder {
+    using Columns = RowColumns<Row>;
+
+public:
+    Encoder(std::span<const Row> rows, std::span<const std::uint32_t> subjects)
+        : rows_(rows), subjects_(subjects), order_(order_of(subjects)) {}
+
+    bool done() const { return at_ == order_.size(); }
+
+    Block next() {
+        const std::span<const std::uint32_t> taken = take_rows();
+        BlockWriter out;
+        out.add_sequence(Section::subjects, numbers_);
+        if constexpr (std::is_same_v<Row, SlowRow>) add_times(out, taken);
+        for (std::size_t c = 0; c < Columns::kNumbers.size(); c++)
+            out.add_numbers(Columns::kNumbers[c].section, columns_[c]);
+        for (std::size_t c = 0; c < Columns::kHistograms.size(); c++) {
+            if (histograms_[c].empty()) continue;
+            out.add(Columns::kHistograms[c].section, [&](ByteWriter& bytes) { histograms_[c].write(bytes); });
+        }
+        return out.finish(Columns::kPart, taken.size());
+    }
+
+private:
+    // Decides how far the block goes, and takes its columns: row by row, for each is somewhere else.
+    std::span<const std::uint32_t> take_rows() {
+        const std::size_t first = at_;
+        std::size_t buckets = 0;
+        numbers_.clear();
+        for (Numbers& column : columns_) column.clear();
+        for (HistogramColumnWriter& column : histograms_) column.clear();
+        while (at_ < order_.size() && at_ - first < kBlockRows && buckets < kBlockBuckets) {
+            const Row& row = rows_[order_[at_]];
+            numbers_.push_back(subjects_[order_[at_]]);
+            at_++;
+            for (std::size_t c = 0; c < Columns::kNumbers.size(); c++)
+                columns_[c].push_back(row.*Columns::kNumbers[c].of_row);
+            for (std::size_t c = 0; c < Columns::kHistograms.size(); c++) {
+                const Histogram& histogram = row.*Columns::kHistograms[c].of_row;
+                buckets += histogram.buckets().size();
+                histograms_[c].add(histogram);
+            }
+        }
+        return std::span(order_).subspan(first, at_ - first);
+    }
+
+    void add_times(BlockWriter& out, std::span<const std::uint32_t> taken) {
+        Numbers times;
+        for (const std::uint32_t row : taken) times.push_back(static_cast<std::uint64_t>(rows_[row].time_ns));
+        out.add_numbers(Section::slow_time, times);
+    }
+
+    std::span<const Row> rows_;
+    std::span<const std::uint32_t> subjects_;
+    std::vector<std::uint32_t> order_;
+    std::size_t at_ = 0;
+    Numbers numbers_;  // of subjects
+    std::array<Numbers, Columns::kNumbers.size()> columns_;
+    std::array<HistogramColumnWriter, Columns::kHistograms.size()> histograms_;
+};
+
+}  // namespace
+
+template <typename Row>
+std::vector<Block> encode_rows(std::span<const Row> rows, std::span<const std::uint32_t> subjects) {
+    std::vector<Block> out;
+    Encoder<Row> encoder(rows, subjects);
+    while (!encoder.done()) out.push_back(encoder.next());
+    return out;
+}
+
+template std::vector<Block> encode_rows(std::span<const L4Row>, std::span<const std::uint32_t>);
+template std::vector<Block> encode_rows(std::span<const L7Row>, std::span<const std::uint32_t>);
+template std::vector<Block> encode_rows(std::span<const DnsRow>, std::span<const std::uint32_t>);
+template std::vector<Block> encode_rows(std::span<const SlowRow>, std::span<const std::uint32_t>);
+
+}  // namespace weir::store

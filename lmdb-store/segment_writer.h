@@ -1,0 +1,155 @@
+// The segment in work: numbers what rows are about, and says what of it is yet to be written.
+//
+// Each text, flow, request and lookup is looked up once an interval and gets the number it has in every
+// block of the segment. What is new goes into the store with the interval that brought it. Numbers that were
+// given for an interval which could not be stored are simply written with the next one.
+//
+// Not thread-safe.
+#pragma once
+
+#include <tsl/robin_set.h>
+#include <xxhash.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lmdb-store/block_writer.h"
+#include "lmdb-store/format.h"
+#include "plugin/base/bytes_hash.h"
+#include "plugin/flow/batch.h"
+
+namespace weir::store {
+
+// Numbers values from 0, each distinct one once. Values are kept once; the index holds their numbers.
+template <typename Value, typename Key, typename KeyHash>
+class Numbering {
+public:
+    Numbering() : index_(16, Hash{&values_}, Equal{&values_}) {}
+    Numbering(const Numbering&) = delete;
+    Numbering& operator=(const Numbering&) = delete;
+
+    std::uint32_t number(const Key& key) {
+        const std::size_t hash = KeyHash()(key);
+        if (const auto at = index_.find(key, hash); at != index_.end()) return *at;
+        values_.emplace_back(key);
+        const auto number = static_cast<std::uint32_t>(values_.size() - 1);
+        index_.insert(number);
+        return number;
+    }
+    const std::vector<Value>& values() const { return values_; }
+    std::size_t size() const { return values_.size(); }
+
+private:
+    struct Hash {
+        using is_transparent = void;
+        const std::vector<Value>* values;
+        std::size_t operator()(std::uint32_t number) const { return KeyHash()((*values)[number]); }
+        std::size_t operator()(const Key& key) const { return KeyHash()(key); }
+    };
+    struct Equal {
+        using is_transparent = void;
+        const std::vector<Value>* values;
+        bool operator()(std::uint32_t a, std::uint32_t b) const { return a == b; }
+        bool operator()(const Key& a, std::uint32_t b) const { return same(a, (*values)[b]); }
+        bool operator()(std::uint32_t a, const Key& b) const { return same(b, (*values)[a]); }
+        static bool same(const Key& a, const Value& b) {
+            if constexpr (std::is_same_v<Key, std::string_view>) {
+                return a == b;
+            } else {
+                return BytesEqual<Key>()(a, b);
+            }
+        }
+    };
+
+    std::vector<Value> values_;
+    // Keeps the hashes, so that growing does not touch the values.
+    tsl::robin_set<std::uint32_t, Hash, Equal, std::allocator<std::uint32_t>, true> index_;
+};
+
+struct SegmentTextHash {
+    std::size_t operator()(std::string_view text) const { return XXH3_64bits(text.data(), text.size()); }
+};
+
+// The subjects of a batch's rows: for each row of a part its subject's number.
+struct RowSubjects {
+    std::vector<std::uint32_t> l4, l7, dns, slow;
+
+    template <typename Row>
+    const std::vector<std::uint32_t>& of() const {
+        constexpr Part kPart = RowColumns<Row>::kPart;
+        return kPart == Part::l4 ? l4 : kPart == Part::l7 ? l7 : kPart == Part::dns ? dns : slow;
+    }
+};
+
+class SegmentWriter {
+public:
+    // How much of each part is in the store: so many subjects, the last block of which begins with `tail`.
+    struct Written {
+        std::uint32_t count = 0;
+        std::uint32_t tail = 0;
+    };
+    using Marks = std::array<Written, kSegmentParts.size()>;
+
+    struct NewBlock {
+        SegmentKey key;
+        Block block;
+    };
+
+    // When a segment should end: so long after (or before) its begin, and when it takes so much of the store.
+    struct Limits {
+        std::int64_t length_ns = 0;
+        std::uint64_t bytes = 0;
+    };
+
+    // `first`: the interval that it begins with.
+    SegmentWriter(std::uint64_t number, const Batch& first, const Limits& limits);
+
+    std::uint64_t number() const { return number_; }
+    // Whether an interval can be in this segment: the host is the same, and there is room, which for the
+    // begin of a minute is half as much. So a minute is seldom cut.
+    bool takes(const Batch& batch, bool begins_minute) const;
+
+    // The batch must be sound (see check_batch()). The answer is valid until the next call.
+    const RowSubjects& number_rows(const Batch& batch);
+
+    // Blocks for what is not in the store, some of which replace smaller ones; and the marks for when they
+    // are.
+    std::vector<NewBlock> unwritten(Marks& marks) const;
+    const Marks& written() const { return written_; }
+    void set_written(const Marks& marks) { written_ = marks; }
+    // What unwritten() will take in the store, about and at most.
+    std::uint64_t unwritten_bytes() const;
+
+private:
+    std::uint32_t text(const Batch& batch, StringId id);
+    std::uint32_t flow(const Batch& batch, std::uint32_t index);
+    template <typename Row>
+    std::uint32_t request(const Batch& batch, const Row& row);
+    std::size_t size_of(Part part) const;
+    std::uint32_t block_end(Part part, std::uint32_t first) const;
+    Block encode(Part part, std::uint32_t first, std::uint32_t end) const;
+    template <typename Subject>
+    void add_attributes(BlockWriter& out, Part part, const std::vector<Subject>& subjects,
+                        std::uint32_t first, std::uint32_t end) const;
+
+    const std::uint64_t number_;
+    const Limits limits_;
+    const std::string host_, service_;
+    const std::int64_t begin_ns_;
+    Numbering<std::string, std::string_view, SegmentTextHash> texts_;  // number 0 is the empty text
+    std::size_t text_bytes_ = 0;
+    Numbering<Flow, Flow, BytesHash<Flow>> flows_;
+    Numbering<Request, Request, BytesHash<Request>> requests_;
+    Numbering<Lookup, Lookup, BytesHash<Lookup>> lookups_;
+    Marks written_;
+
+    RowSubjects rows_;
+    std::vector<std::uint32_t> text_numbers_;  // of the batch's texts and flows, as they come up
+    std::vector<std::uint32_t> flow_numbers_;
+};
+
+}  // namespace weir::store
