@@ -179,7 +179,8 @@ bool Aggregation::begin(Frame& frame) {
         any_lost |= is_lost;
         key_of_subject_[subject] = is_lost ? kLost : mask_[subject] != 0 ? kUnknown : kDiscard;
     }
-    if (!any) return any_lost;
+    // What cannot be read is counted, row by row.
+    if (!any) return any_lost || frame.segment().is_damaged();
     for (DimensionState& state : dimensions_) {
         if (state.needs.on_measures) continue;
         state.tuples = &frame.tuples(state.needs.attributes);
@@ -248,18 +249,16 @@ std::size_t Aggregation::place_subjects(const RowBlock& block) {
     const bool has_steps = query_.step_ns > 0;
     const std::size_t known = static_cast<std::size_t>(
         std::lower_bound(subjects.begin(), subjects.end(), key_of_subject_.size()) - subjects.begin());
-    places_.assign(subjects.size(), kDiscard);
+    places_.resize(subjects.size());
+    std::fill(places_.begin() + static_cast<std::ptrdiff_t>(known), places_.end(), kDiscard);
     lost_ = subjects.size() - known;
     std::size_t taken = 0;
     for (std::size_t row = 0; row < known; row++) {
         const std::uint32_t subject = subjects[row];
         std::uint32_t place = key_of_subject_[subject];
         if (place >= kLost) [[unlikely]] {
-            if (place == kLost) {
-                lost_++;
-                continue;
-            }
-            place = key_of_subject_[subject] = number_subject(subject);
+            lost_ += place == kLost ? 1 : 0;
+            place = place == kLost ? kDiscard : (key_of_subject_[subject] = number_subject(subject));
         }
         if (has_steps) place = place_of_key(place);
         places_[row] = place;
@@ -270,40 +269,42 @@ std::size_t Aggregation::place_subjects(const RowBlock& block) {
 
 // The same for a query that has to look at rows.
 Status Aggregation::place_rows(RowBlock& block) {
+    row_mask_.assign(block.rows(), 1);
     if (predicate_.looks_at_rows()) {
         if (auto ok = predicate_.apply(block, row_mask_); !ok) return ok;
-    } else {
-        row_mask_.assign(block.rows(), 1);
     }
-    if (!keys_on_measures_) {
-        place_subjects(block);
-    } else {
-        if (auto ok = block.load_whole(); !ok) return ok;
-        places_.assign(block.rows(), kDiscard);
-        lost_ = 0;
+    if (keys_on_measures_) return place_by_measures(block);
+    place_subjects(block);
+    for (std::size_t row = 0; row < places_.size(); row++) {
+        if (row_mask_[row] == 0) places_[row] = kDiscard;
     }
+    return {};
+}
+
+// Where a dimension is a measure each row has a key of its own.
+Status Aggregation::place_by_measures(RowBlock& block) {
+    if (auto ok = block.load_whole(); !ok) return ok;
+    places_.assign(block.rows(), kDiscard);
+    lost_ = 0;
     parts_.resize(dimensions_.size());
     for (std::uint32_t row = 0; row < block.rows(); row++) {
-        if (row_mask_[row] == 0) {
-            places_[row] = kDiscard;
-        }
-        if (!keys_on_measures_) continue;
         const std::uint32_t subject = block.subjects()[row];
         if (subject >= mask_.size() || key_of_subject_[subject] == kLost || block.is_lost(row)) {
             lost_++;
         } else if (row_mask_[row] != 0 && mask_[subject] != 0) {
-            for (std::size_t d = 0; d < dimensions_.size(); d++) {
-                parts_[d] =
-                    !dimensions_[d].needs.on_measures
-                        ? part_of(d, subject)
-                        : block.with_row(row, [&](const Batch& batch, const auto& of) {
-                              return groups_->part(d, query::key_part(dimensions_[d].dimension, batch, of));
-                          });
-            }
+            for (std::size_t d = 0; d < dimensions_.size(); d++) parts_[d] = part_of_row(d, block, row);
             places_[row] = place_of_key(place_of(groups_->key(parts_)));
         }
     }
     return {};
+}
+
+std::uint32_t Aggregation::part_of_row(std::size_t dimension, const RowBlock& block, std::uint32_t row) {
+    const DimensionState& state = dimensions_[dimension];
+    if (!state.needs.on_measures) return part_of(dimension, block.subjects()[row]);
+    return block.with_row(row, [&](const Batch& batch, const auto& of) {
+        return groups_->part(dimension, query::key_part(state.dimension, batch, of));
+    });
 }
 
 Result<std::uint64_t> Aggregation::add(RowBlock& block, std::int64_t end_ns) {
@@ -460,13 +461,20 @@ Result<query::AggregateResult> Aggregation::finish() {
         const std::uint32_t rank_b = rank[groups_->key_of(b)];
         return rank_a != rank_b ? rank_a < rank_b : groups_->time_of(a) < groups_->time_of(b);
     });
-    out.groups.reserve(chosen.size());
-    for (const std::uint32_t group : chosen) {
-        if (out.groups.size() % kBudgetEvery == 0 && query_.budget.exceeded()) return out_of_time();
-        out.groups.push_back({groups_->parts_of(groups_->key_of(group)), groups_->time_of(group),
-                              sums_->rows(group + kFirstGroup), sums_->measures(group + kFirstGroup)});
-    }
+    if (!write_groups(chosen, out.groups)) return out_of_time();
     return out;
+}
+
+// False when the time is over.
+bool Aggregation::write_groups(const std::vector<std::uint32_t>& chosen, std::vector<query::Group>& out) {
+    out.reserve(chosen.size());
+    for (const std::uint32_t group : chosen) {
+        if (out.size() % kBudgetEvery == 0 && query_.budget.exceeded()) return false;
+        const std::uint32_t place = group + kFirstGroup;
+        out.push_back({groups_->parts_of(groups_->key_of(group)), groups_->time_of(group), sums_->rows(place),
+                       sums_->measures(place)});
+    }
+    return true;
 }
 
 }  // namespace weir::store

@@ -71,10 +71,13 @@ private:
     std::uint32_t place_of_key(std::uint32_t key);
     std::size_t place_subjects(const RowBlock& block);
     Status place_rows(RowBlock& block);
+    Status place_by_measures(RowBlock& block);
+    std::uint32_t part_of_row(std::size_t dimension, const RowBlock& block, std::uint32_t row);
     Status load_column(const RowBlock& block, const SumSource& source, const std::vector<std::uint32_t>* rows,
                        std::vector<std::uint64_t>& out);
 
     std::vector<query::Measures> key_totals();
+    bool write_groups(const std::vector<std::uint32_t>& chosen, std::vector<query::Group>& out);
     std::vector<std::uint32_t> rank_keys(const std::vector<query::Measures>& totals);
 
     const query::AggregateQuery& query_;

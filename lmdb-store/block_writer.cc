@@ -64,11 +64,16 @@ void BlockWriter::add_sequence(Section section, std::span<const std::uint64_t> v
 }
 
 void BlockWriter::add_numbers(Section section, std::span<const std::uint64_t> values) {
-    if (all_zero(values)) return;
+    std::uint64_t lowest = values.empty() ? 0 : values[0];
+    std::uint64_t highest = lowest;
+    for (const std::uint64_t value : values) {
+        lowest = std::min(lowest, value);
+        highest = std::max(highest, value);
+    }
+    if (highest == 0) return;
     add(section, [&](ByteWriter& out) {
-        const auto [lowest, highest] = std::minmax_element(values.begin(), values.end());
-        out.varint(*lowest);
-        out.varint(*highest);
+        out.varint(lowest);
+        out.varint(highest);
         write_sequence(out, values);
     });
 }

@@ -210,13 +210,13 @@ struct Request {
     std::uint32_t http_traits = 0;
     std::uint32_t status = 0;
 };
-// In one number: the version, bit 8 truncated, from bit 9 on the gRPC status, less that of none. Row: L7Row or
-// SlowRow, which has no gRPC status.
+// In one number: the version, bit 8 truncated, from bit 9 on the gRPC status, less that of none. Row: L7Row
+// or SlowRow, which has no gRPC status.
 template <typename Row>
 std::uint32_t http_traits_of(const Row& row) {
     std::uint32_t out = static_cast<std::uint32_t>(row.version) | std::uint32_t{row.truncated} << 8;
     if constexpr (requires { row.grpc_status; })
-        out |= static_cast<std::uint32_t>(row.grpc_status - L7Row::kNoGrpcStatus) << 9;
+        out |= (static_cast<std::uint32_t>(row.grpc_status - L7Row::kNoGrpcStatus) & 0x3ff) << 9;
     return out;
 }
 template <typename Row>

@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <mutex>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "lmdb-store/options.h"
@@ -17,6 +19,7 @@
 namespace weir::store {
 namespace {
 
+constexpr int kAttempts = 10;
 constexpr const char* kAdvice = "; give this process write access to it, or ";
 
 class Registry {
@@ -88,7 +91,13 @@ Status DirectoryLock::lock_file() {
     const std::string file = path_ + "/weir.lock";
     file_ = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (file_ < 0) return error("create", file, errno);
-    if (flock(file_, LOCK_EX | LOCK_NB) != 0) {
+    // Somebody may be looking in for a moment (see Guest).
+    bool is_locked = flock(file_, LOCK_EX | LOCK_NB) == 0;
+    for (int i = 0; i < kAttempts && !is_locked && errno == EWOULDBLOCK; i++) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        is_locked = flock(file_, LOCK_EX | LOCK_NB) == 0;
+    }
+    if (!is_locked) {
         if (errno != EWOULDBLOCK) return error("lock", file, errno, "; its file system has no locks: ");
         return fail(ErrorCode::storage,
                     "store: " + path_ + " is in use by " + holder(file_) + "; stop it, or " + kAnotherPath);
@@ -97,6 +106,19 @@ Status DirectoryLock::lock_file() {
     const std::string pid = std::to_string(getpid()) + "\n";
     if (ftruncate(file_, 0) == 0 && pwrite(file_, pid.data(), pid.size(), 0) < 0) errno = 0;
     return {};
+}
+
+std::unique_ptr<DirectoryLock::Guest> DirectoryLock::probe(const std::string& path) {
+    const int file = open((path + "/weir.lock").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (file >= 0 && flock(file, LOCK_SH | LOCK_NB) != 0) {
+        close(file);
+        return nullptr;
+    }
+    return std::make_unique<Guest>(file);
+}
+
+DirectoryLock::Guest::~Guest() {
+    if (file_ >= 0) close(file_);
 }
 
 DirectoryLock::~DirectoryLock() {

@@ -21,6 +21,20 @@ public:
     // made or written, or in use.
     static Result<std::unique_ptr<DirectoryLock>> acquire(const std::string& path);
 
+    // Keeps Weir out of an existing directory for a moment; nothing when a Weir is in it. Makes nothing, and
+    // where there is no lock file, or none that can be opened, nobody is.
+    class Guest {
+    public:
+        explicit Guest(int file) : file_(file) {}
+        ~Guest();
+        Guest(const Guest&) = delete;
+        Guest& operator=(const Guest&) = delete;
+
+    private:
+        int file_;
+    };
+    static std::unique_ptr<Guest> probe(const std::string& path);
+
     ~DirectoryLock();
     DirectoryLock(const DirectoryLock&) = delete;
     DirectoryLock& operator=(const DirectoryLock&) = delete;

@@ -57,31 +57,43 @@ int Cursor::seek_bytes(Bytes key) {
 }
 
 int Environment::open(const std::string& directory, std::uint64_t map_bytes) {
+    return open(directory, map_bytes, MDB_NOTLS | MDB_NOMETASYNC);
+}
+
+int Environment::open_read_only(const std::string& directory) {
+    return open(directory, 0, MDB_NOTLS | MDB_RDONLY);
+}
+
+int Environment::open(const std::string& directory, std::uint64_t map_bytes, unsigned flags) {
     close();
     int code = mdb_env_create(&env_);
     if (code != 0) return code;
     if (code == 0) code = mdb_env_set_maxdbs(env_, 8);
     if (code == 0) code = mdb_env_set_maxreaders(env_, kMaxReaders);
-    if (code == 0) code = mdb_env_set_mapsize(env_, map_bytes);
-    if (code == 0) code = mdb_env_open(env_, directory.c_str(), MDB_NOTLS | MDB_NOMETASYNC, 0600);
-    if (code == 0) code = open_databases();
+    // 0: as its writer has set it.
+    if (code == 0 && map_bytes != 0) code = mdb_env_set_mapsize(env_, map_bytes);
+    if (code == 0) code = mdb_env_open(env_, directory.c_str(), flags, 0600);
+    if (code == 0) code = open_databases(flags);
     if (code != 0) close();
     return code;
 }
 
-int Environment::open_databases() {
+int Environment::open_databases(unsigned flags) {
     MDB_envinfo about{};
     mdb_env_info(env_, &about);
+    const bool read_only = (flags & MDB_RDONLY) != 0;
     Transaction transaction;
-    int code = write(transaction);
+    MDB_txn* txn = nullptr;
+    int code = read_only ? mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn) : write(transaction);
     if (code != 0) return code;
-    MDB_txn* const txn = transaction.get();
+    if (read_only) transaction = Transaction(txn, databases_);
+    txn = transaction.get();
     const std::array<std::pair<const char*, MDB_dbi*>, 4> names = {{{"meta", &databases_.meta},
                                                                     {"detail", &databases_.detail},
                                                                     {"minute", &databases_.minute},
                                                                     {"segment", &databases_.segment}}};
     for (const auto& [name, database] : names) {
-        if (code == 0) code = mdb_dbi_open(txn, name, MDB_CREATE, database);
+        if (code == 0) code = mdb_dbi_open(txn, name, read_only ? 0 : MDB_CREATE, database);
     }
     MDB_stat stat{};
     if (code == 0) code = mdb_stat(txn, kMain, &stat);

@@ -114,6 +114,8 @@ public:
 
     // Makes what is missing. The directory is locked, and its data file checked, by the caller.
     int open(const std::string& directory, std::uint64_t map_bytes);
+    // One that another process may be writing. MDB_NOTFOUND when it lacks a database.
+    int open_read_only(const std::string& directory);
     void close();
 
     // Any thread. Errors: storage.
@@ -130,7 +132,8 @@ public:
     int copy_to(int file) const { return mdb_env_copyfd2(env_, file, MDB_CP_COMPACT); }
 
 private:
-    int open_databases();
+    int open(const std::string& directory, std::uint64_t map_bytes, unsigned flags);
+    int open_databases(unsigned flags);
 
     MDB_env* env_ = nullptr;
     Databases databases_;

@@ -7,6 +7,9 @@ namespace {
 
 using query::Measures;
 
+// Groups lie all over the memory: so many rows before it is needed a group's is asked for.
+constexpr std::size_t kAhead = 8;
+
 // Whether a measure is read off a histogram, and off which.
 Histogram Measures::*distribution_of(query::Measure measure) {
     switch (measure) {
@@ -51,10 +54,11 @@ void GroupSums::add_numbers(std::span<const std::uint32_t> places, const std::ve
         sums[0]++;
         for (std::size_t i = 0; i < columns.size(); i++) sums[i + 1] += (*columns[i])[row];
     };
-    if (rows != nullptr) {
-        for (const std::uint32_t row : *rows) add(row);
-    } else {
-        for (std::size_t row = 0; row < places.size(); row++) add(row);
+    if (rows != nullptr) return static_cast<void>(std::for_each(rows->begin(), rows->end(), add));
+    for (std::size_t row = 0; row < places.size(); row++) {
+        if (row + kAhead < places.size())
+            __builtin_prefetch(sums_.data() + places[row + kAhead] * stride_, 1);
+        add(row);
     }
 }
 
@@ -64,10 +68,13 @@ void GroupSums::add_histograms(std::size_t distribution, std::span<const std::ui
     const auto add = [&](std::size_t row) {
         if (places[row] != kDiscard && column.has_samples(row)) store.add(places[row], column, row);
     };
-    if (rows != nullptr) {
-        for (const std::uint32_t row : *rows) add(row);
-    } else {
-        for (std::size_t row = 0; row < places.size(); row++) add(row);
+    if (rows != nullptr) return static_cast<void>(std::for_each(rows->begin(), rows->end(), add));
+    for (std::size_t row = 0; row < places.size(); row++) {
+        if (row + 2 * kAhead < places.size()) {
+            store.expect(places[row + 2 * kAhead]);
+            store.expect_list(places[row + kAhead]);
+        }
+        add(row);
     }
 }
 

@@ -33,23 +33,45 @@ std::uint64_t estimate(const Histogram& histogram) {
 
 using Parts = HistogramColumn::Stored;
 
-// How many buckets there are, and where those of each row are. False when there are too many.
-bool place_rows(const std::vector<std::uint32_t>& sizes, std::size_t max_buckets, HistogramColumn& out,
+// Where the buckets of each row are; of chunks that are wanted. False when the tables do not fit the sizes.
+bool place_rows(const Parts& parts, const ChunkSet* wanted, HistogramColumn& out,
                 std::vector<std::uint32_t>& used_before) {
-    out.begin.resize(sizes.size() + 1);
-    used_before.resize(sizes.size() + 1);
-    std::uint64_t at = 0;
-    std::uint32_t used = 0;
-    for (std::size_t row = 0; row < sizes.size(); row++) {
-        out.begin[row] = static_cast<std::uint32_t>(at);
-        used_before[row] = used;
-        at += sizes[row];
-        used += sizes[row] != 0 ? 1 : 0;
-        if (at > max_buckets) return false;
+    const std::size_t rows = parts.sizes.size();
+    out.begin.resize(rows);
+    out.end.resize(rows);
+    used_before.resize(rows);
+    for (std::size_t chunk = 0; chunk < parts.buckets_until.size(); chunk++) {
+        if (wanted != nullptr && !wanted->has(chunk)) continue;
+        std::uint64_t at = chunk == 0 ? 0 : parts.buckets_until[chunk - 1];
+        std::uint32_t used = chunk == 0 ? 0 : parts.used_until[chunk - 1];
+        const std::size_t last = std::min(rows, (chunk + 1) * kChunk);
+        for (std::size_t row = chunk * kChunk; row < last; row++) {
+            out.begin[row] = static_cast<std::uint32_t>(at);
+            used_before[row] = used;
+            at += parts.sizes[row];
+            used += parts.sizes[row] != 0 ? 1 : 0;
+            out.end[row] = static_cast<std::uint32_t>(at);
+        }
+        if (at != parts.buckets_until[chunk] || used != parts.used_until[chunk]) return false;
     }
-    out.begin[sizes.size()] = static_cast<std::uint32_t>(at);
-    used_before[sizes.size()] = used;
     return true;
+}
+
+// The sizes of rows, and how many there are in all.
+bool read_sizes(ByteReader& in, std::size_t rows, std::size_t max_buckets, const ChunkSet* wanted,
+                Parts& parts) {
+    const std::size_t chunks = (rows + kChunk - 1) / kChunk;
+    read_sequence(in, rows, parts.sizes, wanted);
+    read_sequence(in, chunks, parts.buckets_until);
+    read_sequence(in, chunks, parts.used_until);
+    if (parts.sizes.size() != rows || parts.buckets_until.size() != chunks ||
+        parts.used_until.size() != chunks || rows == 0) {
+        return false;
+    }
+    const auto ascend = [](const auto& numbers) { return std::is_sorted(numbers.begin(), numbers.end()); };
+    return ascend(parts.buckets_until) && ascend(parts.used_until) &&
+           parts.buckets_until.back() <= max_buckets && parts.used_until.back() <= rows &&
+           parts.used_until.back() <= parts.buckets_until.back();
 }
 
 // Which chunks of the sequences hold something of the wanted rows.
@@ -61,14 +83,12 @@ WantedParts wanted_parts(const HistogramColumn& column, const Parts& parts,
                          const std::vector<std::uint32_t>& rows) {
     WantedParts out;
     for (const std::uint32_t row : rows) {
-        const std::uint32_t begin = column.begin[row];
-        const std::uint32_t end = column.begin[row + 1];
-        if (begin == end) continue;
+        if (!column.has_samples(row)) continue;
         const std::uint32_t used = parts.used_before[row];
         out.used.add(used, used + 1);
-        out.buckets.add(begin, end);
+        out.buckets.add(column.begin[row], column.end[row]);
         // A row has one gap less than buckets.
-        out.gaps.add(begin - used, end - used - 1);
+        out.gaps.add(column.begin[row] - used, column.end[row] - used - 1);
     }
     return out;
 }
@@ -76,15 +96,19 @@ WantedParts wanted_parts(const HistogramColumn& column, const Parts& parts,
 // Reads the sequences; their lengths fit each other afterwards, or the reader failed.
 void read_parts(ByteReader& in, std::size_t rows, std::size_t max_buckets,
                 const std::vector<std::uint32_t>* wanted, Parts& parts, HistogramColumn& out) {
-    read_sequence(in, rows, parts.sizes);
-    if (parts.sizes.size() != rows || !place_rows(parts.sizes, max_buckets, out, parts.used_before)) {
+    ChunkSet wanted_rows;
+    if (wanted != nullptr) {
+        for (const std::uint32_t row : *wanted) wanted_rows.add(row, row + 1);
+    }
+    const auto only = [&](const ChunkSet& set) { return wanted == nullptr ? nullptr : &set; };
+    if (!read_sizes(in, rows, max_buckets, only(wanted_rows), parts) ||
+        !place_rows(parts, only(wanted_rows), out, parts.used_before)) {
         return in.fail();
     }
-    const std::size_t used = parts.used_before[rows];
-    const std::size_t buckets = out.begin[rows];
+    const std::size_t used = parts.used_until.back();
+    const std::size_t buckets = parts.buckets_until.back();
     WantedParts chunks;
     if (wanted != nullptr) chunks = wanted_parts(out, parts, *wanted);
-    const auto only = [&](const ChunkSet& set) { return wanted == nullptr ? nullptr : &set; };
     read_sequence(in, used, parts.max, only(chunks.used));
     read_sequence(in, used, parts.highest, only(chunks.used));
     read_sequence(in, buckets - used, parts.gaps, only(chunks.gaps));
@@ -100,7 +124,7 @@ void read_parts(ByteReader& in, std::size_t rows, std::size_t max_buckets,
 bool place_buckets(const Parts& parts, std::size_t row, HistogramColumn& out) {
     const std::uint32_t used = parts.used_before[row];
     const std::uint32_t begin = out.begin[row];
-    std::uint32_t at = out.begin[row + 1] - 1;
+    std::uint32_t at = out.end[row] - 1;
     const std::uint64_t max = parts.max[used];
     std::uint64_t index = Histogram::bucket_of(max) + difference_of(parts.highest[used]);
     if (index > kLastBucket) return false;
@@ -124,18 +148,16 @@ bool place_buckets(const Parts& parts, std::size_t row, HistogramColumn& out) {
 }  // namespace
 
 Histogram HistogramColumn::at(std::size_t row) const {
+    if (!has_samples(row)) return {};
     std::vector<Histogram::Bucket> buckets;
-    buckets.reserve(begin[row + 1] - begin[row]);
-    for (std::uint32_t i = begin[row]; i < begin[row + 1]; i++) buckets.push_back({index[i], count[i]});
+    buckets.reserve(end[row] - begin[row]);
+    for (std::uint32_t i = begin[row]; i < end[row]; i++) buckets.push_back({index[i], count[i]});
     return Histogram::from_parts(std::move(buckets), sum[row], max[row]);
 }
 
 void HistogramColumn::set_empty(std::size_t rows) {
-    begin.assign(rows + 1, 0);
-    index.clear();
-    count.clear();
-    max.assign(rows, 0);
-    sum.assign(rows, 0);
+    begin.assign(rows, 0);
+    end.assign(rows, 0);
 }
 
 bool is_storable(const Histogram& histogram) {
@@ -163,7 +185,20 @@ void HistogramColumnWriter::add(const Histogram& histogram) {
 }
 
 void HistogramColumnWriter::write(ByteWriter& out) const {
-    for (const auto* part : {&sizes_, &max_, &highest_, &gaps_, &counts_, &sums_}) write_sequence(out, *part);
+    std::vector<std::uint64_t> buckets_until, used_until;
+    std::uint64_t buckets = 0;
+    std::uint64_t used = 0;
+    for (std::size_t row = 0; row < sizes_.size(); row++) {
+        buckets += sizes_[row];
+        used += sizes_[row] != 0 ? 1 : 0;
+        if ((row + 1) % kChunk != 0 && row + 1 != sizes_.size()) continue;
+        buckets_until.push_back(buckets);
+        used_until.push_back(used);
+    }
+    for (const std::vector<std::uint64_t>* part : std::initializer_list<const std::vector<std::uint64_t>*>{
+             &sizes_, &buckets_until, &used_until, &max_, &highest_, &gaps_, &counts_, &sums_}) {
+        write_sequence(out, *part);
+    }
 }
 
 void HistogramColumnWriter::clear() {
@@ -175,12 +210,12 @@ void read_histograms(ByteReader& in, std::size_t rows, std::size_t max_buckets, 
     Parts& parts = out.stored;
     read_parts(in, rows, max_buckets, wanted, parts, out);
     if (in.failed()) return;
-    out.index.resize(out.begin[rows]);
-    out.count.resize(out.begin[rows]);
-    out.max.assign(rows, 0);
-    out.sum.assign(rows, 0);
+    out.index.resize(std::max<std::size_t>(out.index.size(), parts.buckets_until.back()));
+    out.count.resize(out.index.size());
+    out.max.resize(std::max(out.max.size(), rows));
+    out.sum.resize(out.max.size());
     const auto place = [&](std::uint32_t row) {
-        if (out.begin[row] != out.begin[row + 1] && !place_buckets(parts, row, out)) in.fail();
+        if (out.has_samples(row) && !place_buckets(parts, row, out)) in.fail();
     };
     if (wanted != nullptr) {
         for (const std::uint32_t row : *wanted) place(row);

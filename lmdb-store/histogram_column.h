@@ -2,6 +2,8 @@
 //
 // Layout, all sequences (sequence.h):
 //   for each row: number of buckets, 0 = empty
+//   for each chunk of these (kChunk in sequence.h): number of buckets in it and before; and likewise of rows
+//     that are not empty. So that a query for few rows need not count.
 //   for each row that is not empty: maximum
 //   likewise: bucket of the highest, as zigzag difference from bucket_of(maximum), which is nearly always 0
 //   for each bucket but a row's highest: gap to the next one, minus 1
@@ -20,24 +22,24 @@
 
 namespace weir::store {
 
-// Decoded. Buckets of row r are [begin[r], begin[r + 1]) of `index` (ascending) and `count`. When only some
-// rows were read, the others have their number of buckets and else nothing of meaning.
+// Decoded. Buckets of row r are [begin[r], end[r]) of `index` (ascending) and `count`; `max` and `sum` are by
+// row, and nothing of meaning when it is empty. Likewise all of a row that was not to be read.
 struct HistogramColumn {
     std::vector<std::uint32_t> begin;
+    std::vector<std::uint32_t> end;
     std::vector<std::uint16_t> index;
     std::vector<std::uint64_t> count;
-    std::vector<std::uint64_t> max;  // by row, 0 when empty
+    std::vector<std::uint64_t> max;
     std::vector<std::uint64_t> sum;
 
     // The sequences as they are stored, and by row how many rows before it have samples.
     struct Stored {
-        std::vector<std::uint32_t> sizes, gaps, used_before;
+        std::vector<std::uint32_t> sizes, buckets_until, used_until, gaps, used_before;
         std::vector<std::uint64_t> max, highest, counts, sums;
     };
     Stored stored;  // while it is read; here so that its memory is kept from block to block
 
-    std::size_t rows() const { return max.size(); }
-    bool has_samples(std::size_t row) const { return begin[row] != begin[row + 1]; }
+    bool has_samples(std::size_t row) const { return begin[row] != end[row]; }
     Histogram at(std::size_t row) const;
     void set_empty(std::size_t rows);
 };

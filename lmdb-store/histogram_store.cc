@@ -11,43 +11,44 @@ std::size_t place_of(std::size_t capacity) { return static_cast<std::size_t>(std
 
 }  // namespace
 
+void HistogramStore::expect_many(std::size_t group) {
+    blocks_.push_back(std::make_unique<std::uint64_t[]>(kDense));
+    heads_[group].buckets = blocks_.back().get();
+    heads_[group].capacity = kDense;
+}
+
 void HistogramStore::add(std::size_t group, const HistogramColumn& column, std::size_t row) {
     Head& head = heads_[group];
     head.sum += column.sum[row];
     head.max = std::max(head.max, column.max[row]);
-    for (std::uint32_t i = column.begin[row]; i < column.begin[row + 1]; i++)
+    for (std::uint32_t i = column.begin[row]; i < column.end[row]; i++)
         append(head, column.index[i], column.count[i]);
 }
 
-void HistogramStore::expect_many(std::size_t group) {
-    blocks_.push_back(std::make_unique_for_overwrite<std::uint64_t[]>(kDense));
-    Head& head = heads_[group];
-    head.buckets = blocks_.back().get();
-    head.capacity = static_cast<std::uint32_t>(kDense);
-    std::fill_n(head.buckets, kDense, std::uint64_t{0});
-}
-
 void HistogramStore::append(Head& head, std::uint16_t index, std::uint64_t count) {
+    if (head.capacity != kDense) {
+        const bool has_room =
+            count > kCountMask ? make_dense(head) : head.size < head.capacity || make_room(head);
+        if (!has_room) {
+            is_exhausted_ = true;
+            return;
+        }
+    }
     if (head.capacity == kDense) {
-        head.buckets[index] = std::min(head.buckets[index] + count, kCountMask);
-        return;
+        counters(head)[index] += count;
+    } else {
+        list(head)[head.size++] = std::uint32_t{index} << kCountBits | static_cast<std::uint32_t>(count);
     }
-    if (head.size == head.capacity) {
-        make_room(head);
-        if (is_exhausted_) return;
-        if (head.capacity == kDense) return append(head, index, count);
-    }
-    head.buckets[head.size++] = std::uint64_t{index} << kCountBits | count;
 }
 
-// Sorts a list and joins what has the same index. Returns how many are left.
-std::uint32_t HistogramStore::join(std::uint64_t* buckets, std::uint32_t size) {
+// Sorts a list and joins what has the same index, as far as the counts have room. Returns how many are left.
+std::uint32_t HistogramStore::join(std::uint32_t* buckets, std::uint32_t size) {
     std::sort(buckets, buckets + size);
     std::uint32_t last = 0;
     for (std::uint32_t i = 1; i < size; i++) {
-        if (buckets[i] >> kCountBits == buckets[last] >> kCountBits) {
-            const std::uint64_t count = (buckets[last] & kCountMask) + (buckets[i] & kCountMask);
-            buckets[last] = (buckets[last] & ~kCountMask) | std::min(count, kCountMask);
+        const std::uint64_t count = count_of(buckets[last]) + count_of(buckets[i]);
+        if (index_of(buckets[i]) == index_of(buckets[last]) && count <= kCountMask) {
+            buckets[last] += static_cast<std::uint32_t>(count_of(buckets[i]));
         } else {
             buckets[++last] = buckets[i];
         }
@@ -55,89 +56,98 @@ std::uint32_t HistogramStore::join(std::uint64_t* buckets, std::uint32_t size) {
     return size == 0 ? 0 : last + 1;
 }
 
-void HistogramStore::make_room(Head& head) {
-    head.size = join(head.buckets, head.size);
-    if (head.capacity != 0 && head.size <= head.capacity / 2) return;
-    const Head old = head;
-    const bool is_dense = old.capacity == kLastList;
-    head.capacity = is_dense            ? static_cast<std::uint32_t>(kDense)
-                    : old.capacity == 0 ? kFirstCapacity
-                                        : 2 * old.capacity;
-    head.buckets = allocate(head.capacity);
-    if (head.buckets == nullptr) {
-        head = old;
-        is_exhausted_ = true;
-        return;
+bool HistogramStore::make_room(Head& head) {
+    head.size = join(list(head), head.size);
+    // A quarter free is enough to go on with.
+    if (head.capacity != 0 && head.size <= head.capacity / 4 * 3) return true;
+    if (head.capacity == kLastList) return make_dense(head);
+    const std::uint32_t capacity = head.capacity == 0 ? kFirstCapacity : 2 * head.capacity;
+    auto& recycled = recycled_[place_of(capacity)];
+    void* buckets = nullptr;
+    if (!recycled.empty()) {
+        buckets = recycled.back();
+        recycled.pop_back();
+    } else if ((buckets = allocate(capacity * sizeof(std::uint32_t))) == nullptr) {
+        return false;
     }
-    if (is_dense) {
-        std::fill_n(head.buckets, kDense, std::uint64_t{0});
-        for (std::uint32_t i = 0; i < old.size; i++)
-            head.buckets[old.buckets[i] >> kCountBits] = old.buckets[i] & kCountMask;
+    std::copy_n(list(head), head.size, static_cast<std::uint32_t*>(buckets));
+    recycle(head);
+    head.buckets = buckets;
+    head.capacity = capacity;
+    return true;
+}
+
+bool HistogramStore::make_dense(Head& head) {
+    auto* const all = static_cast<std::uint64_t*>(allocate(kDense * sizeof(std::uint64_t)));
+    if (all == nullptr) return false;
+    std::fill_n(all, kDense, std::uint64_t{0});
+    each_bucket(head, [all](std::uint16_t index, std::uint64_t count) { all[index] += count; });
+    recycle(head);
+    head.buckets = all;
+    head.capacity = kDense;
+    return true;
+}
+
+void HistogramStore::recycle(const Head& head) {
+    if (head.capacity != 0) recycled_[place_of(head.capacity)].push_back(head.buckets);
+}
+
+template <typename F>
+void HistogramStore::each_bucket(const Head& head, F f) const {
+    if (head.capacity == kDense) {
+        for (std::uint32_t i = 0; i < kDense; i++) {
+            if (counters(head)[i] != 0) f(static_cast<std::uint16_t>(i), counters(head)[i]);
+        }
     } else {
-        std::copy_n(old.buckets, old.size, head.buckets);
+        for (std::uint32_t i = 0; i < head.size; i++) f(index_of(list(head)[i]), count_of(list(head)[i]));
     }
-    if (old.capacity != 0) recycled_[place_of(old.capacity)].push_back(old.buckets);
+}
+
+void* HistogramStore::allocate(std::size_t bytes) {
+    if (left_ < bytes && !add_block(bytes)) return nullptr;
+    void* const out = free_;
+    free_ += bytes;
+    left_ -= bytes;
+    return out;
 }
 
 // Blocks grow with what is there, so that a small query takes little; near the limit, only what is needed.
-bool HistogramStore::add_block(std::size_t capacity) {
-    const std::uint64_t wanted = std::clamp<std::uint64_t>(allocated_ / 4, kLeastBlock, kMostBlock);
-    for (const std::size_t size : {std::max(wanted / sizeof(std::uint64_t), capacity), capacity}) {
-        const std::uint64_t bytes = size * sizeof(std::uint64_t);
+bool HistogramStore::add_block(std::size_t least) {
+    const std::size_t wanted = std::clamp<std::size_t>(allocated_ / 4, kLeastBlock, kMostBlock);
+    for (const std::size_t size : {std::max(wanted, least), least}) {
+        const std::size_t words = (size + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t);
+        const std::uint64_t bytes = words * sizeof(std::uint64_t);
         const std::uint64_t from_credit = std::min(bytes, credit_);
         if (!lease_.take(bytes - from_credit)) continue;
         credit_ -= from_credit;
         allocated_ += bytes;
-        blocks_.push_back(std::make_unique_for_overwrite<std::uint64_t[]>(size));
-        free_ = blocks_.back().get();
-        left_ = size;
+        blocks_.push_back(std::make_unique_for_overwrite<std::uint64_t[]>(words));
+        free_ = reinterpret_cast<std::byte*>(blocks_.back().get());
+        left_ = bytes;
         return true;
     }
     return false;
 }
 
-std::uint64_t* HistogramStore::allocate(std::size_t capacity) {
-    if (capacity != kDense && !recycled_[place_of(capacity)].empty()) {
-        std::uint64_t* const out = recycled_[place_of(capacity)].back();
-        recycled_[place_of(capacity)].pop_back();
-        return out;
-    }
-    if (left_ < capacity && !add_block(capacity)) return nullptr;
-    std::uint64_t* const out = free_;
-    free_ += capacity;
-    left_ -= capacity;
-    return out;
-}
-
 Histogram HistogramStore::histogram(std::size_t group) {
     Head& head = heads_[group];
+    if (head.capacity != kDense) head.size = join(list(head), head.size);
     std::vector<Histogram::Bucket> buckets;
-    if (head.capacity == kDense) {
-        for (std::size_t i = 0; i < kDense; i++) {
-            if (head.buckets[i] != 0) buckets.push_back({static_cast<std::uint16_t>(i), head.buckets[i]});
+    buckets.reserve(head.capacity == kDense ? 0 : head.size);
+    each_bucket(head, [&](std::uint16_t index, std::uint64_t count) {
+        // What did not fit into one count is in several.
+        if (!buckets.empty() && buckets.back().index == index) {
+            buckets.back().count += count;
+        } else {
+            buckets.push_back({index, count});
         }
-    } else if (head.size > 0) {
-        head.size = join(head.buckets, head.size);
-        buckets.reserve(head.size);
-        for (std::uint32_t i = 0; i < head.size; i++) {
-            buckets.push_back(
-                {static_cast<std::uint16_t>(head.buckets[i] >> kCountBits), head.buckets[i] & kCountMask});
-        }
-    }
+    });
     return Histogram::from_parts(std::move(buckets), head.sum, head.max);
 }
 
 void HistogramStore::add_to(HistogramSum& sum, std::size_t group) const {
     const Head& head = heads_[group];
-    if (head.capacity == kDense) {
-        for (std::size_t i = 0; i < kDense; i++) {
-            if (head.buckets[i] != 0) sum.add(static_cast<std::uint16_t>(i), head.buckets[i]);
-        }
-    } else {
-        for (std::uint32_t i = 0; i < head.size; i++) {
-            sum.add(static_cast<std::uint16_t>(head.buckets[i] >> kCountBits), head.buckets[i] & kCountMask);
-        }
-    }
+    each_bucket(head, [&](std::uint16_t index, std::uint64_t count) { sum.add(index, count); });
     sum.add_sum(head.sum, head.max);
 }
 

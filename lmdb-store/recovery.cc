@@ -184,6 +184,13 @@ std::uint64_t map_bytes_for(std::uint64_t max_bytes) {
     return (max_bytes - kLockFileBytes) / kMapStep * kMapStep;
 }
 
+Result<std::uint32_t> format_of(const std::string& path, const Environment& environment) {
+    const auto format = read_format(path, environment);
+    if (!format) return tl::unexpected(format.error());
+    if (!format->version) return cannot_open(path, "it is not a store of Weir");
+    return *format->version;
+}
+
 Status open_environment(const std::string& path, std::uint64_t map_bytes, const Clock& clock,
                         const Logger& logger, Environment& out) {
     std::error_code ignored;

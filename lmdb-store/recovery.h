@@ -21,6 +21,9 @@ std::uint64_t map_bytes_for(std::uint64_t max_bytes);
 Status open_environment(const std::string& path, std::uint64_t map_bytes, const Clock& clock,
                         const Logger& logger, Environment& out);
 
+// The format's version of an open environment. Errors: storage (it has none).
+Result<std::uint32_t> format_of(const std::string& path, const Environment& environment);
+
 // Rewrites a data file that is larger than `map_bytes` (the cap was lowered) without its free pages; what is
 // in it must have been trimmed. A file that cannot be rewritten stays as it is, with a warning. Errors:
 // storage (it cannot be opened again).

@@ -10,6 +10,8 @@ constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 
 // Bounds the memory of the minute in work, to some ten MiB; a larger minute is written in parts.
 constexpr std::size_t kMaxRows = 128 * 1024;
+// Rows that stay in memory from minute to minute, at least.
+constexpr std::size_t kKeptRows = 1024;
 
 }  // namespace
 
@@ -21,9 +23,14 @@ void RowSums<Row>::add(std::uint32_t subject, const Row& row) {
     std::uint32_t& place = place_of_[subject];
     // Slow requests stay by themselves.
     if (place == kNone || std::is_same_v<Row, SlowRow>) {
-        place = static_cast<std::uint32_t>(rows_.size());
+        place = static_cast<std::uint32_t>(subjects_.size());
         subjects_.push_back(subject);
-        rows_.push_back(row);
+        // A row of an earlier minute has memory for its histograms already.
+        if (place < rows_.size()) {
+            rows_[place] = row;
+        } else {
+            rows_.push_back(row);
+        }
         return;
     }
     Row& into = rows_[place];
@@ -34,8 +41,9 @@ void RowSums<Row>::add(std::uint32_t subject, const Row& row) {
 template <typename Row>
 void RowSums<Row>::clear() {
     for (const std::uint32_t subject : subjects_) place_of_[subject] = kNone;
+    // The minute after has about as many rows, but for a burst.
+    if (rows_.size() > 2 * subjects_.size() + kKeptRows) rows_.resize(2 * subjects_.size() + kKeptRows);
     subjects_.clear();
-    rows_.clear();
 }
 
 bool Rollup::takes(const EntryHeader& header) const {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "lmdb-store/entries.h"
@@ -18,14 +19,16 @@ template <typename Row>
 class RowSums {
 public:
     void add(std::uint32_t subject, const Row& row);
-    std::size_t size() const { return rows_.size(); }
-    std::vector<Block> encode() const { return encode_rows<Row>(rows_, subjects_); }
+    std::size_t size() const { return subjects_.size(); }
+    std::vector<Block> encode() const {
+        return encode_rows<Row>(std::span(rows_).first(subjects_.size()), subjects_);
+    }
     void clear();
 
 private:
     std::vector<std::uint32_t> place_of_;  // by subject: its row, or kNone
     std::vector<std::uint32_t> subjects_;
-    std::vector<Row> rows_;
+    std::vector<Row> rows_;  // the first of these; the others wait to be used again
 };
 
 class Rollup {

@@ -10,27 +10,31 @@ namespace weir::store {
 namespace {
 
 constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
+constexpr std::size_t kTableShare = 16;  // subjects a row, for which a table is faster than sorting
 
-// The rows in the order of their subjects. A subject has one row, as a rule, so rows are dropped into a
-// table by subject; where one has several, they are sorted.
+// The rows in the order of their subjects. A subject has one row, as a rule, and of many subjects there are
+// few that have none: then rows are dropped into a table by subject.
 std::vector<std::uint32_t> order_of(std::span<const std::uint32_t> subjects) {
     std::vector<std::uint32_t> order(subjects.size());
     std::iota(order.begin(), order.end(), 0u);
     if (std::is_sorted(subjects.begin(), subjects.end())) return order;
-    std::vector<std::uint32_t> row_of(*std::max_element(subjects.begin(), subjects.end()) + std::size_t{1},
-                                      kNone);
-    bool is_unique = true;
-    for (std::uint32_t row = 0; row < subjects.size(); row++) {
-        is_unique &= row_of[subjects[row]] == kNone;
-        row_of[subjects[row]] = row;
+    const std::size_t end = *std::max_element(subjects.begin(), subjects.end()) + std::size_t{1};
+    if (end < kTableShare * subjects.size()) {
+        std::vector<std::uint32_t> row_of(end, kNone);
+        bool is_unique = true;
+        for (std::uint32_t row = 0; row < subjects.size(); row++) {
+            is_unique &= row_of[subjects[row]] == kNone;
+            row_of[subjects[row]] = row;
+        }
+        if (is_unique) {
+            std::copy_if(row_of.begin(), row_of.end(), order.begin(),
+                         [](std::uint32_t row) { return row != kNone; });
+            return order;
+        }
     }
-    if (is_unique) {
-        std::copy_if(row_of.begin(), row_of.end(), order.begin(),
-                     [](std::uint32_t row) { return row != kNone; });
-    } else {
-        std::stable_sort(order.begin(), order.end(),
-                         [&](std::uint32_t a, std::uint32_t b) { return subjects[a] < subjects[b]; });
-    }
+    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+        return subjects[a] != subjects[b] ? subjects[a] < subjects[b] : a < b;
+    });
     return order;
 }
 
@@ -63,21 +67,25 @@ private:
     std::span<const std::uint32_t> take_rows() {
         const std::size_t first = at_;
         std::size_t buckets = 0;
-        numbers_.clear();
-        for (Numbers& column : columns_) column.clear();
+        const std::size_t most = std::min(kBlockRows, order_.size() - first);
+        numbers_.resize(most);
+        for (Numbers& column : columns_) column.resize(most);
         for (HistogramColumnWriter& column : histograms_) column.clear();
-        while (at_ < order_.size() && at_ - first < kBlockRows && buckets < kBlockBuckets) {
+        while (at_ - first < most && buckets < kBlockBuckets) {
             const Row& row = rows_[order_[at_]];
-            numbers_.push_back(subjects_[order_[at_]]);
+            const std::size_t to = at_ - first;
+            numbers_[to] = subjects_[order_[at_]];
             at_++;
             for (std::size_t c = 0; c < Columns::kNumbers.size(); c++)
-                columns_[c].push_back(row.*Columns::kNumbers[c].of_row);
+                columns_[c][to] = row.*Columns::kNumbers[c].of_row;
             for (std::size_t c = 0; c < Columns::kHistograms.size(); c++) {
                 const Histogram& histogram = row.*Columns::kHistograms[c].of_row;
                 buckets += histogram.buckets().size();
                 histograms_[c].add(histogram);
             }
         }
+        numbers_.resize(at_ - first);
+        for (Numbers& column : columns_) column.resize(at_ - first);
         return std::span(order_).subspan(first, at_ - first);
     }
 

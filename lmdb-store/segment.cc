@@ -57,6 +57,7 @@ void Segment::begin(Part rows) {
     subjects_part_ = subjects_of(rows);
     subjects_in_flows_ = subjects_part_ == Part::flows;
     for (Chunks* chunks : {&texts_, &flows_, &subjects_}) chunks->clear();
+    is_damaged_ = false;
     texts_by_number_.clear();
     whole_flows_.clear();
     whole_requests_.clear();
@@ -66,10 +67,12 @@ void Segment::begin(Part rows) {
 void Segment::add(const SegmentKey& key, Bytes block) {
     if (key.part != Part::texts && key.part != Part::flows && key.part != subjects_part_) return;
     const auto reader = BlockReader::open(block);
-    if (!reader || reader->part() != key.part || reader->first() != key.first) return;
+    const bool is_right = reader && reader->part() == key.part && reader->first() == key.first;
+    is_damaged_ |= !is_right;
+    if (!is_right) return;
     Chunks& chunks = chunks_of(key.part);
     // Far more than a segment ever has would be a damaged number that asks for memory.
-    constexpr std::uint32_t kMaxNumber = 1u << 22;
+    constexpr std::uint32_t kMaxNumber = 1u << 20;
     if (key.first < chunks.size || key.first > kMaxNumber) return;
     chunks.list.push_back({key.first, *reader});
     chunks.size = key.first + static_cast<std::uint32_t>(reader->rows());

@@ -33,6 +33,9 @@ public:
     std::size_t subjects() const { return subjects_in_flows_ ? flows_.size : subjects_.size; }
     bool subjects_are_flows() const { return subjects_in_flows_; }
 
+    // Whether there may be more subjects than are known: rows may refer to them.
+    bool is_damaged() const { return is_damaged_ || subjects() == 0; }
+
     // Before text(), and before flow() and set_subject().
     void load_texts();
     // By its number; empty when it is lost.
@@ -86,6 +89,7 @@ private:
     template <typename Subject>
     bool decode(const BlockReader& block, AttributeSet attributes, std::vector<Subject>& out);
 
+    bool is_damaged_ = false;
     bool subjects_in_flows_ = true;
     Part subjects_part_ = Part::flows;
     Chunks texts_, flows_, subjects_;

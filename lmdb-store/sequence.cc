@@ -43,23 +43,21 @@ ChunkPlan plan_chunk(std::span<const std::uint64_t> values) {
 
 void pack(ByteWriter& out, std::span<const std::uint64_t> values, unsigned width) {
     if (width == 0) return;
-    std::uint64_t pending = 0;
+    // Whole words first, then as many bytes of them as there are bits.
+    std::array<std::uint64_t, kChunk + 1> words;
+    std::size_t word = 0;
     unsigned filled = 0;
+    words[0] = 0;
     for (const std::uint64_t value : values) {
         const std::uint64_t low = value & low_bits(width);
-        pending |= low << filled;
-        if (filled + width >= 64) {
-            out.fixed(pending);
-            const unsigned used = 64 - filled;
-            pending = used >= 64 ? 0 : low >> used;
-            filled = filled + width - 64;
-        } else {
-            filled += width;
+        words[word] |= low << filled;
+        filled += width;
+        if (filled >= 64) {
+            filled -= 64;
+            words[++word] = filled == 0 ? 0 : low >> (width - filled);
         }
     }
-    for (; filled > 0; filled -= std::min(filled, 8u), pending >>= 8) {
-        out.fixed(static_cast<std::uint8_t>(pending));
-    }
+    out.bytes({reinterpret_cast<const std::uint8_t*>(words.data()), (values.size() * width + 7) / 8});
 }
 
 void write_chunk(ByteWriter& out, std::span<const std::uint64_t> values) {
@@ -76,49 +74,37 @@ void write_chunk(ByteWriter& out, std::span<const std::uint64_t> values) {
     }
 }
 
-void write_chunks(ByteWriter& out, std::span<const std::uint64_t> values) {
-    for (std::size_t i = 0; i < values.size(); i += kChunk) {
-        write_chunk(out, values.subspan(i, std::min(kChunk, values.size() - i)));
-    }
-}
-
-std::size_t chunks_bits(std::span<const std::uint64_t> values) {
-    std::size_t bits = 0;
-    for (std::size_t i = 0; i < values.size(); i += kChunk) {
-        bits += plan_chunk(values.subspan(i, std::min(kChunk, values.size() - i))).bits;
-    }
-    return bits;
-}
-
 struct Shape {
     std::uint64_t min = std::numeric_limits<std::uint64_t>::max();
-    bool constant = true;
+    std::uint64_t max = 0;
     bool steps = true;
     bool ascending = true;
 };
 
 Shape shape_of(std::span<const std::uint64_t> values) {
     Shape out;
-    out.min = values[0];
-    for (std::size_t i = 1; i < values.size(); i++) {
-        out.min = std::min(out.min, values[i]);
-        out.constant &= values[i] == values[0];
-        out.steps &= values[i] > values[i - 1] && values[i] - values[i - 1] == 1;
-        out.ascending &= values[i] >= values[i - 1];
+    std::uint64_t before = values[0];
+    out.min = out.max = before;
+    for (const std::uint64_t value : values.subspan(1)) {
+        out.min = std::min(out.min, value);
+        out.max = std::max(out.max, value);
+        out.steps &= value - before == 1;
+        out.ascending &= value >= before;
+        before = value;
     }
+    out.steps &= out.ascending;
     return out;
 }
 
-std::vector<std::uint64_t> without_base(std::span<const std::uint64_t> values, std::uint64_t base) {
-    std::vector<std::uint64_t> out(values.begin(), values.end());
-    for (std::uint64_t& value : out) value -= base;
-    return out;
-}
-
-std::vector<std::uint64_t> differences(std::span<const std::uint64_t> values) {
-    std::vector<std::uint64_t> out(values.size() - 1);
-    for (std::size_t i = 0; i < out.size(); i++) out[i] = values[i + 1] - values[i];
-    return out;
+// Gives the chunks of f(i) for i in [0, count) to visit(chunk), one by one.
+template <typename F, typename Visit>
+void each_chunk(std::size_t count, F f, Visit visit) {
+    std::array<std::uint64_t, kChunk> chunk;
+    for (std::size_t i = 0; i < count; i += kChunk) {
+        const std::size_t n = std::min(kChunk, count - i);
+        for (std::size_t k = 0; k < n; k++) chunk[k] = f(i + k);
+        visit(std::span<const std::uint64_t>(chunk.data(), n));
+    }
 }
 
 void put_form(ByteWriter& out, Form form) { out.fixed(static_cast<std::uint8_t>(form)); }
@@ -243,34 +229,41 @@ void write_sequence(ByteWriter& out, std::span<const std::uint64_t> values) {
     out.varint(values.size());
     if (values.empty()) return put_form(out, Form::constant);
     const Shape shape = shape_of(values);
-    if (shape.constant || shape.steps) {
-        put_form(out, shape.constant ? Form::constant : Form::steps);
+    if (shape.min == shape.max || shape.steps) {
+        put_form(out, shape.min == shape.max ? Form::constant : Form::steps);
         return out.varint(values[0]);
     }
-    const std::vector<std::uint64_t> packed = without_base(values, shape.min);
+    const auto packed = [&](std::size_t i) { return values[i] - shape.min; };
+    const auto write = [&](std::span<const std::uint64_t> chunk) { write_chunk(out, chunk); };
     if (shape.ascending) {
-        std::vector<std::uint64_t> gaps = differences(values);
-        const std::uint64_t base = *std::min_element(gaps.begin(), gaps.end());
-        for (std::uint64_t& gap : gaps) gap -= base;
-        if (chunks_bits(gaps) < chunks_bits(packed)) {
+        std::uint64_t base = std::numeric_limits<std::uint64_t>::max();
+        for (std::size_t i = 1; i < values.size(); i++) base = std::min(base, values[i] - values[i - 1]);
+        const auto gap = [&](std::size_t i) { return values[i + 1] - values[i] - base; };
+        const auto bits_of = [](std::size_t count, auto f) {
+            std::size_t bits = 0;
+            each_chunk(count, f,
+                       [&](std::span<const std::uint64_t> chunk) { bits += plan_chunk(chunk).bits; });
+            return bits;
+        };
+        if (bits_of(values.size() - 1, gap) < bits_of(values.size(), packed)) {
             put_form(out, Form::ascending);
             out.varint(values[0]);
             out.varint(base);
-            return write_chunks(out, gaps);
+            return each_chunk(values.size() - 1, gap, write);
         }
     }
     put_form(out, Form::packed);
     out.varint(shape.min);
-    write_chunks(out, packed);
+    each_chunk(values.size(), packed, write);
 }
 
 template <typename T>
 void read_sequence(ByteReader& in, std::size_t max_count, std::vector<T>& out, const ChunkSet* wanted) {
-    out.clear();
     const std::uint64_t count = in.varint();
     const auto form = in.fixed<std::uint8_t>();
     if (count > max_count || form > static_cast<std::uint8_t>(Form::ascending)) in.fail();
-    if (in.failed() || count == 0) return;
+    if (in.failed() || count == 0) return out.clear();
+    // What it held before is written over, and not cleared first.
     out.resize(static_cast<std::size_t>(count));
     read_values(in, static_cast<Form>(form), out.size(), out, wanted);
     if (in.failed()) out.clear();

@@ -184,9 +184,10 @@ int Writer::drop(Transaction& transaction, Table table, const Key& key,
     return code == 0 ? drop_segments(transaction) : code;
 }
 
-// Those that no entry refers to.
+// Those that no entry refers to, none that is yet to be written either.
 int Writer::drop_segments(Transaction& transaction) {
     std::uint64_t needed = segment_ ? segment_->number() : next_segment_;
+    for (const NewEntry& part : parts_) needed = std::min(needed, part.header.segment);
     for (const Table table : {Table::detail, Table::minute}) {
         Key key;
         std::optional<EntryHeader> header;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Looks for inputs that break what reads hostile bytes: fuzz.sh TARGET [libFuzzer options]
-#   TARGET: http1, http2, dns, route. Options: -max_total_time=600, for example.
+#   TARGET: http1, http2, dns, route, store. Options: -max_total_time=600, for example.
 # Needs clang with its runtime libraries (Debian: libclang-rt-14-dev). New inputs that reach new code go to
 # build/fuzz/TARGET/found; those worth keeping are merged into tests/fuzz/corpus/TARGET with -merge=1.
 set -eu
@@ -16,6 +16,11 @@ case $target in
   http2) sources="plugin/protocol/http2*.cc plugin/protocol/hpack.cc" ;;
   dns) sources=plugin/protocol/dns.cc ;;
   route) sources=plugin/protocol/route.cc ;;
+  store)
+    sources="plugin/flow/address.cc plugin/flow/batch.cc plugin/flow/histogram.cc"
+    for part in block_reader block_rows environment format histogram_column segment sequence; do
+      sources="$sources lmdb-store/$part.cc"
+    done ;;
   *) echo "fuzz.sh: no such target: $target" >&2; exit 2 ;;
 esac
 flags="-g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -fno-sanitize=alignment -I."
@@ -25,5 +30,5 @@ if [ "$target" = http1 ]; then
   objects=$build/http_native.o
 fi
 # shellcheck disable=SC2086 # lists of words
-clang++ -std=c++20 $flags "tests/fuzz/fuzz_$target.cc" $sources $objects -lnghttp2 -o "$build/fuzz"
+clang++ -std=c++20 $flags "tests/fuzz/fuzz_$target.cc" $sources $objects -lnghttp2 -llmdb -lxxhash -o "$build/fuzz"
 exec "$build/fuzz" "$@" "$build/found" "tests/fuzz/corpus/$target"

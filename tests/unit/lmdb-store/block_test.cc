@@ -1,12 +1,11 @@
 #include <criterion/criterion.h>
-#include <xxhash.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "lmdb-store/block_format.h"
 #include "lmdb-store/block_reader.h"
 #include "lmdb-store/histogram_column.h"
+#include "tests/unit/lmdb-store/mend_block.h"
 #include "tests/unit/lmdb-store/support.h"
 
 using namespace weir;
@@ -19,29 +18,6 @@ void check_round_trip(const Batch& batch) {
     const auto back = Encoded(batch).decode();
     cr_assert(back.has_value());
     cr_assert(same_rows(*back, batch));
-}
-
-// Makes the checksums right again after bytes were changed, as an attacker would.
-void mend(Block& block) {
-    const auto load = [&](std::size_t at, auto& value) {
-        std::memcpy(&value, block.data() + at, sizeof(value));
-    };
-    if (block.size() < kBlockHeaderSize) return;
-    std::uint16_t sections = 0;
-    load(6, sections);
-    const std::size_t end = kBlockHeaderSize + sections * kDirectoryEntrySize;
-    if (end + 8 > block.size()) return;
-    for (std::size_t at = kBlockHeaderSize; at < end; at += kDirectoryEntrySize) {
-        std::uint32_t offset = 0;
-        std::uint32_t length = 0;
-        load(at + 4, offset);
-        load(at + 8, length);
-        if (std::uint64_t{offset} + length > block.size()) continue;
-        const auto checksum = static_cast<std::uint32_t>(XXH3_64bits(block.data() + offset, length));
-        std::memcpy(block.data() + at + 12, &checksum, sizeof(checksum));
-    }
-    const std::uint64_t checksum = XXH3_64bits(block.data(), end);
-    std::memcpy(block.data() + end, &checksum, sizeof(checksum));
 }
 
 // Reads all that there is, whatever it is; true when all of it could be read.

@@ -305,7 +305,8 @@ Test(keep, status_counts_rows) {
     Random random(1);
     for (int i = 0; i < 7; i++) append(fixture, oracle, random);
     std::uint64_t rows = 0;
-    for (const BatchPtr& batch : oracle.batches()) rows += batch->l4.size() + batch->l7.size() + batch->dns.size() + batch->slow.size();
+    for (const BatchPtr& batch : oracle.batches())
+        rows += batch->l4.size() + batch->l7.size() + batch->dns.size() + batch->slow.size();
     auto status = fixture.store().status();
     cr_assert_eq(status.detail_rows, rows);
     cr_assert_eq(status.oldest_detail_ns, kStart + 10 * kSecond);

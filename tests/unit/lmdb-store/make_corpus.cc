@@ -1,0 +1,44 @@
+// Makes the corpus that the fuzzer of stored blocks begins with, after a change of the format:
+// weir_store_make_corpus tests/fuzz/corpus/store
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "tests/unit/lmdb-store/support.h"
+
+namespace {
+
+using namespace weir;
+using namespace weir::store;
+using namespace weir::store::test;
+namespace fs = std::filesystem;
+
+void put(std::ofstream& out, const Block& block) {
+    out.put(static_cast<char>(block.size() & 0xff));
+    out.put(static_cast<char>(block.size() >> 8));
+    out.write(reinterpret_cast<const char*>(block.data()), static_cast<std::streamsize>(block.size()));
+}
+
+// One batch, as many files as there are parts.
+void make(const fs::path& directory, const std::string& name, std::size_t rows, std::size_t samples) {
+    Random random(rows);
+    const Shape shape{
+        .l4_rows = rows, .l7_rows = rows, .dns_rows = rows, .slow_rows = rows, .samples = samples};
+    Encoded encoded(*make_batch(random, kStart, shape));
+    for (std::size_t i = 0; i < kRowParts.size(); i++) {
+        std::ofstream out(directory / (name + "-" + std::to_string(i)), std::ios::binary);
+        out.put(static_cast<char>(i));
+        for (const auto& block : encoded.segment) put(out, block.block);
+        for (const Block& block : encoded.blocks(kRowParts[i])) put(out, block);
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc != 2) return 2;
+    make(argv[1], "one", 1, 1);
+    make(argv[1], "few", 7, 4);
+    make(argv[1], "some", 40, 9);
+    return 0;
+}
