@@ -314,6 +314,9 @@ private:
         constexpr std::string_view kSymbols[] = {"==", "!=", "<=", ">=", "<", ">"};
         const auto symbol = std::find_if(std::begin(kSymbols), std::end(kSymbols),
                                          [&](std::string_view known) { return in_.is(known); });
+        if (left && in_.token() == Token::wrong) {
+            return wrong(in_.at(), "'" + std::string(in_.word()) + "' is no operator");
+        }
         if (!left || symbol == std::end(kSymbols)) return left;
         const std::size_t at = in_.at();
         next_line();

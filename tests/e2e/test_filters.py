@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 import unittest
 
 import harness
@@ -20,7 +19,7 @@ class Filters(unittest.TestCase):
             for port in (7001, 7002):
                 with Traffic(link, port=port) as traffic:
                     traffic.do("open", 5)
-                    traffic.do("exchange", 10, 10)
+                    traffic.do("exchange", 1000, 1000)
                     traffic.do("close")
             weir.wait_intervals(2)
             self.assertEqual(self.established(weir, link, 7001), 0)

@@ -85,15 +85,23 @@ class Cluster:
         masquerade = "ip saddr != 127.0.0.1 masquerade" if self.masquerade else ""
         rules = f"""
             table ip nat {{
-              chain pre {{ type nat hook prerouting priority -100;
+              chain pre {{
+                type nat hook prerouting priority -100;
                 ip daddr {SERVICE} tcp dport {SERVICE_PORT} dnat to numgen inc mod 2 map {{ 0 : {one} . {BACKEND_PORT}, 1 : {two} . {BACKEND_PORT} }}
-                ip daddr {SERVICE} udp dport {SERVICE_PORT} dnat to {one}:{BACKEND_PORT} }}
-              chain post {{ type nat hook postrouting priority 100; {masquerade} }}
+                ip daddr {SERVICE} udp dport {SERVICE_PORT} dnat to {one}:{BACKEND_PORT}
+              }}
+              chain post {{
+                type nat hook postrouting priority 100;
+                {masquerade}
+              }}
             }}
             table ip6 nat {{
-              chain pre {{ type nat hook prerouting priority -100;
-                ip6 daddr {SERVICE6} tcp dport {SERVICE_PORT} dnat to [{self.backend_ips6[1]}]:{BACKEND_PORT} }}
-            }}"""
+              chain pre {{
+                type nat hook prerouting priority -100;
+                ip6 daddr {SERVICE6} tcp dport {SERVICE_PORT} dnat to [{self.backend_ips6[1]}]:{BACKEND_PORT}
+              }}
+            }}
+            """
         subprocess.run(in_netns(self.router, "nft", "-f", "-"), input=rules, text=True, check=True)
         for backend, addresses in zip(self.backends, zip(self.backend_ips, self.backend_ips6)):
             for address in addresses:

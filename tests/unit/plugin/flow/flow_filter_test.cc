@@ -122,7 +122,7 @@ Test(flow_filter, mistakes_have_a_place) {
         {"tcp &&", "a value is expected", "line 1, column 7"},
         {"udp\ntcp udp", "an operator", "line 2, column 5"},
         {"bogus == 1", "\"bogus\" is not known", "line 1, column 1"},
-        {"udp;\n  src_port = 80", "an operator", "line 2, column 12"},
+        {"udp;\n  src_port = 80", "'=' is no operator", "line 2, column 12"},
         {"src_port == \"80\"", "a number cannot be compared with text", "column 10"},
         {"src_port", "true or false is expected, this is a number", "column 1"},
         {"tcp && dst_port", "true or false is expected", "column 8"},
@@ -138,7 +138,7 @@ Test(flow_filter, mistakes_have_a_place) {
         {"process_name == \"curl", "never closed", "column 17"},
         {"src_port == 99999999999999999999", "is no number", "column 13"},
         {"src_port == 80x", "is no number", "column 13"},
-        {"tcp & udp", "an operator", "column 5"},
+        {"tcp & udp", "'&' is no operator", "column 5"},
     };
     for (const auto& c : cases) {
         const std::string message = mistake(c.rules);
