@@ -36,7 +36,7 @@ Traffic::Traffic(const Shape& shape, std::uint64_t seed) : shape_(shape), seed_(
     Random random(7);
     for (Endpoints& flow : flows_) {
         flow.pod = static_cast<std::uint32_t>(random() % kPods);
-        flow.host = flow.pod % kHosts;
+        flow.host = static_cast<std::uint32_t>(flow.pod % kHosts);
         flow.service = static_cast<std::uint32_t>(random() % kServices);
         flow.backend = static_cast<std::uint32_t>(random() % kBackends);
         flow.base_rtt = static_cast<std::uint32_t>(100 * std::exp(std::normal_distribution<>(1, 1)(random)));
