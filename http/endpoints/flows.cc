@@ -1,13 +1,13 @@
 #include <algorithm>
-#include <optional>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "http/api/cursor.h"
 #include "http/api/params.h"
+#include "http/api/record_columns.h"
 #include "http/api/steps.h"
-#include "http/api/table.h"
 #include "http/endpoints/endpoints.h"
-#include "plugin/point/fields.h"
 
 namespace weir::http {
 namespace {
@@ -15,61 +15,44 @@ namespace {
 constexpr std::size_t kDefaultLimit = 100;
 constexpr std::size_t kMostRecords = 1000;
 
-using Columns = std::vector<std::optional<Field>>;  // nothing: the time
+using Columns = std::vector<RecordColumn>;
 
-std::optional<Field> find_field_of(query::Layer layer, std::string_view name) {
-    const std::uint8_t measurement = layer == query::Layer::l4 ? kNetflow : kHttpflow;
-    for (std::size_t i = 0; i < kFieldCount; i++) {
-        const bool has = (kPointSchema[i].measurements & measurement) != 0;
-        if (has && kPointSchema[i].name == name) return static_cast<Field>(i);
-    }
-    return std::nullopt;
+RecordKind kind_of(const query::RecordQuery& records) {
+    if (records.slow) return RecordKind::slow;
+    return records.layer == query::Layer::l4 ? RecordKind::l4 : RecordKind::l7;
 }
 
-Columns read_columns(Params& params, query::Layer layer) {
+Columns read_columns(Params& params, RecordKind kind) {
+    const Columns all = record_columns(kind);
     Columns out;
-    for (const auto name : params.names("fields", kFieldCount + 1)) {
-        const auto field = find_field_of(layer, name);
-        if (!field && name != "time") {
+    for (const auto name : params.names("fields", all.size())) {
+        const auto found = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.name == name; });
+        if (found == all.end()) {
             params.reject("fields", "records have no field " + in_quotes(name));
-        }
-        out.push_back(field);
-    }
-    if (!out.empty()) return out;
-    out.emplace_back();
-    for (const auto& field : kPointSchema) {
-        if (const auto found = find_field_of(layer, field.name)) out.emplace_back(found);
-    }
-    return out;
-}
-
-Json field_json(const FieldValue& value) {
-    if (const auto* text = std::get_if<std::string_view>(&value)) return json_text_or_null(*text);
-    if (const auto* number = std::get_if<std::int64_t>(&value)) return *number;
-    if (const auto* flag = std::get_if<bool>(&value)) return *flag;
-    return nullptr;
-}
-
-template <typename Row>
-void add_record(Table& table, const Batch& batch, const Row& row, std::int64_t time_ns,
-                const Columns& columns) {
-    FieldScratch scratch;
-    auto& cells = table.rows.emplace_back();
-    for (const auto& field : columns) {
-        cells.push_back(field ? field_json(field_value(batch, row, *field, scratch)) : json_time(time_ns));
-    }
-}
-
-Table table_of(const query::RecordPage& page, query::Layer layer, const Columns& columns) {
-    Table out;
-    for (const auto& field : columns) {
-        out.columns.push_back({field ? std::string(info(*field).name) : "time"});
-    }
-    for (const auto& record : page.order) {
-        if (layer == query::Layer::l4) {
-            add_record(out, page.rows, page.rows.l4[record.row], record.time_ns, columns);
         } else {
-            add_record(out, page.rows, page.rows.l7[record.row], record.time_ns, columns);
+            out.push_back(*found);
+        }
+    }
+    return out.empty() ? all : out;
+}
+
+bool read_slow(Params& params, query::Layer layer) {
+    constexpr std::string_view kNoYes[] = {"0", "1"};
+    const bool slow = params.choice("slow", kNoYes, 0) == 1;
+    if (slow && layer != query::Layer::l7) params.reject("slow", "slow requests are of layer l7");
+    return slow;
+}
+
+Table table_of(const query::RecordPage& page, RecordKind kind, const Columns& columns) {
+    Table out;
+    for (const RecordColumn& column : columns) out.columns.push_back({std::string(column.name)});
+    for (const auto& [time_ns, row] : page.order) {
+        if (kind == RecordKind::l4) {
+            add_record(out, page.rows, page.rows.l4[row], time_ns, columns);
+        } else if (kind == RecordKind::l7) {
+            add_record(out, page.rows, page.rows.l7[row], time_ns, columns);
+        } else {
+            add_record(out, page.rows, page.rows.slow[row], time_ns, columns);
         }
     }
     return out;
@@ -100,7 +83,10 @@ struct FlowsQuery {
 FlowsQuery read_flows(Params& params, const Context& context) {
     FlowsQuery out;
     out.scope = read_scope(params, context.now_ns);
-    out.columns = read_columns(params, out.scope.layer);
+    out.records.layer = out.scope.layer;
+    out.records.slow = read_slow(params, out.scope.layer);
+    if (out.records.slow) out.scope.fingerprint += "\nslow";
+    out.columns = read_columns(params, kind_of(out.records));
     out.records.limit = params.number("limit", kDefaultLimit, kMostRecords);
     const auto given = params.text("cursor");
     if (given) {
@@ -114,7 +100,6 @@ FlowsQuery read_flows(Params& params, const Context& context) {
     out.step_ns =
         auto_step(out.scope.range.to_ns - out.scope.range.from_ns, context.status.facts().interval_ns);
     out.records.histogram_step_ns = given || out.scope.csv ? 0 : out.step_ns;
-    out.records.layer = out.scope.layer;
     out.records.range = out.scope.range;
     out.records.filter = out.scope.filter;
     return out;
@@ -123,19 +108,19 @@ FlowsQuery read_flows(Params& params, const Context& context) {
 }  // namespace
 
 ApiResult flows(const Context& context) {
-    Params params(context.request, {WEIR_SCOPE_PARAMETERS, "fields", "cursor", "limit"});
+    Params params(context.request, {WEIR_SCOPE_PARAMETERS, "fields", "cursor", "limit", "slow"});
     const FlowsQuery flows = read_flows(params, context);
     if (params.error()) return tl::unexpected(*params.error());
 
     const auto page = records(context, flows.records);
     if (!page) return tl::unexpected(page.error());
-    const Table table = table_of(*page, flows.scope.layer, flows.columns);
+    const Table table = table_of(*page, kind_of(flows.records), flows.columns);
     const auto& range = flows.scope.range;
     const std::string next = page->next_cursor.empty()
                                  ? std::string()
                                  : write_cursor({range, page->next_cursor}, flows.scope.fingerprint);
     if (flows.scope.csv) {
-        Response response = csv_response("flows", to_csv(table));
+        Response response = csv_response(flows.records.slow ? "slow" : "flows", to_csv(table));
         if (!next.empty()) response.headers.emplace_back("X-Next-Cursor", next);
         return response;
     }

@@ -1,16 +1,14 @@
 // dump and top.
 #include <algorithm>
-#include <array>
 #include <cstdio>
 
 #include "abi/host/printable.h"
 #include "http/api/json.h"
+#include "http/api/record_columns.h"
 #include "http/api/table.h"
 #include "lmdb-store/columns.h"
 #include "lmdb-store/command/command.h"
 #include "plugin/point/encoder.h"
-#include "plugin/point/fields.h"
-#include "plugin/query/field_values.h"
 
 namespace weir::store::command {
 namespace {
@@ -20,48 +18,12 @@ using http::Table;
 
 constexpr std::size_t kPage = 10'000;
 
-Json value_json(const FieldValue& value) {
-    if (const auto* text = std::get_if<std::string_view>(&value)) return http::json_text(*text);
-    if (const auto* number = std::get_if<std::int64_t>(&value)) return *number;
-    if (const auto* flag = std::get_if<bool>(&value)) return *flag;
-    return nullptr;
-}
-
-// What a slow request has beyond the request that it is.
-struct SlowColumn {
-    const char* name;
-    std::uint64_t SlowRow::*of;
-};
-constexpr std::array kSlowColumns = {
-    SlowColumn{"total", &SlowRow::total},
-    SlowColumn{"request_retransmits", &SlowRow::retransmits},
-    SlowColumn{"request_rtt", &SlowRow::rtt},
-    SlowColumn{"unread_bytes", &SlowRow::unread_bytes},
-    SlowColumn{"unsent_bytes", &SlowRow::unsent_bytes},
-    SlowColumn{"network_stall", &SlowRow::network_stall},
-    SlowColumn{"connection_age", &SlowRow::connection_age},
-};
-
-std::vector<Field> fields_of(query::Layer layer) {
-    const std::uint8_t mine = layer == query::Layer::l4   ? kNetflow
-                              : layer == query::Layer::l7 ? kHttpflow
-                                                          : kDnsflow;
-    std::vector<Field> out;
-    for (std::size_t i = 0; i < kFieldCount; i++) {
-        if ((kPointSchema[i].measurements & mine) != 0) out.push_back(static_cast<Field>(i));
-    }
-    return out;
-}
-
-template <typename Row>
-void add_fields(const Batch& batch, const Row& row, const std::vector<Field>& fields,
-                std::vector<Json>& cells) {
-    FieldScratch scratch;
-    if constexpr (std::is_same_v<Row, SlowRow>) {
-        add_fields(batch, query::request_of(row), fields, cells);
-        for (const SlowColumn& column : kSlowColumns) cells.push_back(row.*column.of);
-    } else {
-        for (const Field field : fields) cells.push_back(value_json(field_value(batch, row, field, scratch)));
+http::RecordKind kind_of(const Arguments& arguments) {
+    if (arguments.slow) return http::RecordKind::slow;
+    switch (arguments.layer) {
+        case query::Layer::l4: return http::RecordKind::l4;
+        case query::Layer::l7: return http::RecordKind::l7;
+        default: return http::RecordKind::dns;
     }
 }
 
@@ -70,12 +32,9 @@ public:
     explicit Dump(const Arguments& arguments)
         : arguments_(arguments),
           part_(arguments.slow ? Part::slow : part_of(arguments.layer)),
-          fields_(fields_of(arguments.layer)),
+          columns_(http::record_columns(kind_of(arguments))),
           encoder_(make_encoder(PointFormat::line_protocol, {})) {
-        table_.columns.push_back({"time"});
-        for (const Field field : fields_) table_.columns.push_back({std::string(weir::info(field).name)});
-        if (!arguments.slow) return;
-        for (const SlowColumn& column : kSlowColumns) table_.columns.push_back({column.name});
+        for (const auto& column : columns_) table_.columns.push_back({std::string(column.name)});
     }
 
     void print(query::RecordPage& page) {
@@ -107,16 +66,13 @@ private:
             if constexpr (!std::is_same_v<Row, SlowRow>) encoder_->append(batch, row);
             return;
         }
-        std::vector<Json>& cells = table_.rows.emplace_back();
-        if constexpr (std::is_same_v<Row, SlowRow>) time_ns = row.time_ns;
-        cells.push_back(time_ns / 1'000'000);
-        add_fields(batch, row, fields_, cells);
+        http::add_record(table_, batch, row, time_ns, columns_);
     }
     static void write(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
     const Arguments& arguments_;
     const Part part_;
-    const std::vector<Field> fields_;
+    const std::vector<http::RecordColumn> columns_;
     const std::unique_ptr<PointEncoder> encoder_;
     Table table_;
     bool has_head_ = false;

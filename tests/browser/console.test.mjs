@@ -181,6 +181,23 @@ test('a path that looks like markup stays text', async () => {
   await finish(page, 'flows');
 });
 
+test('the slowest requests come with what their sockets said', async () => {
+  const page = await open(`#/flows?layer=l7&q=server_port:${traffic.busyPort}`);
+  await waitForData(page, 'flows-row');
+  await byId(page, 'requests-slow').click();
+  await page.locator('[data-testid="flows-row"] [data-column="server_time"]').first().waitFor();
+  assert.match(page.url(), /slow=1/);
+  const row = byId(page, 'flows-row').first();
+  assert.match(await row.locator('[data-column="latency"]').textContent(), /\d/);
+  assert.match(await row.locator('[data-column="retransmits"]').textContent(), /^\d+$/);
+  await row.getByRole('button', { name: 'Show all fields' }).click();
+  await byId(page, 'flow-details').waitFor();
+  assert.match(await byId(page, 'flow-details').textContent(), /connection_age/);
+  await byId(page, 'requests-all').click();
+  await page.locator('[data-testid="flows-row"] [data-column="count"]').first().waitFor();
+  await finish(page, 'slowest');
+});
+
 test('a pair leads to its flows, and the back button back', async () => {
   const page = await open(`#/summary?view=ip&q=${ours}`);
   await waitForData(page, 'summary-row');

@@ -79,12 +79,14 @@ test('charts, fills and columns name what exists', () => {
       for (const name of spec.metrics) assert.ok(findMeasure(name)?.layers.includes(layer), name);
     }
     for (const name of fills[layer]) assert.ok(findMeasure(name)?.layers.includes(layer), name);
-    for (const name of flowColumns[layer])
+  }
+  for (const kind of ['l4', 'l7', 'slow'] as const) {
+    for (const name of flowColumns[kind])
       assert.ok(
-        flowFields[layer].some((field) => field.name === name),
+        flowFields[kind].some((field) => field.name === name),
         name,
       );
-    const names = flowFields[layer].map((field) => field.name);
+    const names = flowFields[kind].map((field) => field.name);
     assert.equal(new Set(names).size, names.length);
   }
 });

@@ -31,6 +31,7 @@ test('a full state survives the URL', () => {
     bounds: [0.01, 1e7],
     focus: 'process:evil\u202etxt "x" & #',
     find: 'név',
+    slow: '1',
   };
   assert.deepEqual(parseUrl(formatUrl(state)), state);
 });
@@ -50,6 +51,7 @@ test('what is malformed falls back to the default', () => {
     '#/summary?from=-5&to=3',
     '#/summary?sort=javascript:x&fill=%3Cb%3E',
     '#/summary?bounds=5~1&bounds=x',
+    '#/summary?slow=yes',
     '#/summary?%E0%A4%A',
     '#//evil.example/summary',
   ];

@@ -57,6 +57,23 @@ void add_l7(Batch& batch, std::uint32_t index, std::string_view path, std::uint1
     batch.l7.push_back(row);
 }
 
+// The slowest of the requests to the hostile path: all that the network explains is one retransmission.
+void add_slow(Batch& batch, std::uint32_t index, std::string_view path) {
+    SlowRow row;
+    row.flow = index;
+    row.method = batch.strings.append("GET");
+    row.path = row.route = batch.strings.append(path);
+    row.status = 404;
+    row.version = HttpVersion::http11;
+    row.time_ns = batch.end_ns - 3 * kSecond;
+    row.latency = 409'000'000;
+    row.network_stall = 205'000'000;
+    row.retransmits = 1;
+    row.rtt = 5000;
+    row.unsent_bytes = 78;
+    batch.slow.push_back(row);
+}
+
 Batch make_batch(std::int64_t end_ns) {
     Batch out;
     out.host = "web-1";
@@ -82,6 +99,7 @@ Batch make_batch(std::int64_t end_ns) {
     add_l7(out, 0, "/users/1", 200, 4, 2);
     add_l7(out, 0, kHostilePath, 404, 1, 9);
     add_l7(out, 1, "/users/1", 200, 4, 2);
+    add_slow(out, 0, kHostilePath);
     return out;
 }
 

@@ -21,6 +21,8 @@ template <typename Row>
 const std::vector<Row>& rows_of(const Batch& batch) {
     if constexpr (std::is_same_v<Row, L4Row>) {
         return batch.l4;
+    } else if constexpr (std::is_same_v<Row, SlowRow>) {
+        return batch.slow;
     } else {
         return batch.l7;
     }
@@ -86,13 +88,22 @@ std::uint32_t adopt_row(Batch& into, const Batch& from, L4Row row) {
     return static_cast<std::uint32_t>(into.l4.size() - 1);
 }
 
-std::uint32_t adopt_row(Batch& into, const Batch& from, L7Row row) {
+template <typename Row>
+std::uint32_t adopt_request(std::vector<Row>& rows, Batch& into, const Batch& from, Row row) {
     row.flow = adopt_flow(into, from, row.flow);
     row.method = adopt(into, from, row.method);
     row.path = adopt(into, from, row.path);
     row.route = adopt(into, from, row.route);
-    into.l7.push_back(std::move(row));
-    return static_cast<std::uint32_t>(into.l7.size() - 1);
+    rows.push_back(std::move(row));
+    return static_cast<std::uint32_t>(rows.size() - 1);
+}
+
+std::uint32_t adopt_row(Batch& into, const Batch& from, const L7Row& row) {
+    return adopt_request(into.l7, into, from, row);
+}
+
+std::uint32_t adopt_row(Batch& into, const Batch& from, const SlowRow& row) {
+    return adopt_request(into.slow, into, from, row);
 }
 
 // Records are numbered as they come in; a cursor is the number of the oldest one handed out.
@@ -181,7 +192,9 @@ Result<RecordPage> MemoryEngine::records(const RecordQuery& query) const {
     RecordPage out;
     out.resolution = resolution;
     out.losses = losses;
-    if (query.layer == Layer::l4) {
+    if (query.slow) {
+        collect<SlowRow>(query, batches, before, out);
+    } else if (query.layer == Layer::l4) {
         collect<L4Row>(query, batches, before, out);
     } else {
         collect<L7Row>(query, batches, before, out);

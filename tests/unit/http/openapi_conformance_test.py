@@ -41,6 +41,7 @@ PARAMETER_SAMPLES = {
     "fill": ["bytes_written"],
     "focus": ["host:web-1", "process:nginx", "nothing"],
     "depth": ["1", "3"],
+    "slow": ["0", "1"],
 }
 BY_ENDPOINT = {
     ("/api/v1/facets", "fields"): ["transport,direction,client,server", "pid,process_name,server_ip,dst_domain"],
@@ -55,6 +56,8 @@ MORE = [
     "/api/v1/facets?layer=l7&fields=method,path,route,http_version,status_code,truncated",
     "/api/v1/connections?layer=l7&by=ip_port,method,path,status_code",
     "/api/v1/flows?layer=l7&limit=2",
+    "/api/v1/flows?layer=l7&slow=1&limit=2",
+    "/api/v1/flows?layer=l7&slow=1&format=csv",
     "/api/v1/flows?from=-1000s&to=-900s",
     "/api/v1/map?layer=l7&view=process&fill=latency",
     "/api/v1/map?view=process&limit=1",

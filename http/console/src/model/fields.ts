@@ -2,7 +2,7 @@
 // the point schema, which the API uses too; a field that is not listed here is still shown under its
 // own name when a record unfolds.
 import type { Layer } from './catalog';
-import { findMeasure, type Unit } from './measures';
+import { connectFailures, findMeasure, type Unit } from './measures';
 
 export interface FieldInfo {
   name: string;
@@ -17,6 +17,17 @@ function text(name: string, label: string): FieldInfo {
 function number(name: string): FieldInfo {
   const measure = findMeasure(name);
   return { name, label: measure?.short ?? name, unit: measure?.unit ?? 'count' };
+}
+
+function measured(name: string, unit: Unit, label: string): FieldInfo {
+  return { name, label, unit };
+}
+
+// What flow records are of: slow requests are single ones, of layer l7.
+export type RecordKind = Layer | 'slow';
+
+export function recordKind(layer: Layer, slow: boolean): RecordKind {
+  return layer === 'l7' && slow ? 'slow' : layer;
 }
 
 const identity: readonly FieldInfo[] = [
@@ -45,32 +56,53 @@ const rest: readonly FieldInfo[] = [
   text('dst_nat_ip', 'NAT IP'),
   text('dst_nat_port', 'NAT port'),
   text('netns', 'Network namespace'),
+  text('container_id', 'Container'),
+];
+
+const request: readonly FieldInfo[] = [text('method', 'Method'), text('path', 'Path'), text('status_code', 'Status')];
+
+const requestRest: readonly FieldInfo[] = [
+  text('route', 'Route'),
+  text('http_version', 'HTTP version'),
+  text('truncated', 'Path truncated'),
 ];
 
 // Columns of the flow tables, in their order.
-export const flowFields: Record<Layer, readonly FieldInfo[]> = {
+export const flowFields: Record<RecordKind, readonly FieldInfo[]> = {
   l4: [
     ...identity,
     ...['bytes_written', 'bytes_read', 'rtt', 'rtt_p95', 'rtt_max', 'rtt_var', 'retransmits'].map(number),
     ...['tcp_established', 'tcp_closed', 'connect_failed', 'client_sent', 'server_sent'].map(number),
+    ...connectFailures.map(number),
     ...rest,
   ],
   l7: [
-    text('method', 'Method'),
-    text('path', 'Path'),
-    text('status_code', 'Status'),
+    ...request,
     ...['count', 'latency', 'latency_p50', 'latency_p95', 'latency_p99', 'latency_max'].map(number),
     ...identity,
     ...['bytes_written', 'bytes_read', 'client_sent', 'server_sent'].map(number),
-    text('route', 'Route'),
-    text('http_version', 'HTTP version'),
+    ...requestRest,
     text('grpc_status', 'gRPC status'),
-    text('truncated', 'Path truncated'),
+    ...rest,
+  ],
+  slow: [
+    ...request,
+    measured('latency', 'ns', 'Response'),
+    measured('server_time', 'ns', 'Server'),
+    measured('network_stall', 'ns', 'Network'),
+    measured('total', 'ns', 'To the last byte'),
+    measured('retransmits', 'count', 'Retransmits'),
+    measured('rtt', 'us', 'Delay'),
+    measured('unread_bytes', 'B', 'Unread'),
+    measured('unsent_bytes', 'B', 'Unsent'),
+    measured('connection_age', 'ns', 'Connection age'),
+    ...identity,
+    ...requestRest,
     ...rest,
   ],
 };
 
-export const flowColumns: Record<Layer, readonly string[]> = {
+export const flowColumns: Record<RecordKind, readonly string[]> = {
   l4: [
     'direction',
     'transport',
@@ -98,6 +130,23 @@ export const flowColumns: Record<Layer, readonly string[]> = {
     'server_ip',
     'server_port',
     'direction',
+  ],
+  slow: [
+    'method',
+    'path',
+    'status_code',
+    'latency',
+    'server_time',
+    'network_stall',
+    'retransmits',
+    'rtt',
+    'unread_bytes',
+    'unsent_bytes',
+    'connection_age',
+    'process_name',
+    'client_ip',
+    'server_ip',
+    'server_port',
   ],
 };
 

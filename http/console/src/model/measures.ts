@@ -49,8 +49,22 @@ export const measures: readonly Measure[] = [
   measure('tcp_established', l4, 'count', 'amount', 'Established', 'TCP connections established'),
   measure('tcp_closed', l4, 'count', 'amount', 'Closed', 'TCP connections closed'),
   measure('connect_failed', l4, 'count', 'cost', 'Failed', 'TCP connection attempts that failed'),
+  measure('connect_refused', l4, 'count', 'cost', 'Refused', 'Attempts refused by the peer'),
+  measure('connect_timed_out', l4, 'count', 'cost', 'Timed out', 'Attempts without an answer'),
+  measure('connect_unreachable', l4, 'count', 'cost', 'Unreachable', 'Attempts without a route to the peer'),
+  measure('connect_reset', l4, 'count', 'cost', 'Reset', 'Attempts reset or given up midway'),
+  measure('connect_failed_other', l4, 'count', 'cost', 'Failed otherwise', 'Attempts that failed for another reason'),
   measure('client_sent', both, 'B', 'amount', 'Client sent', 'Bytes sent by the client'),
   measure('server_sent', both, 'B', 'amount', 'Server sent', 'Bytes sent by the server'),
+];
+
+// Why connection attempts failed.
+export const connectFailures: readonly string[] = [
+  'connect_refused',
+  'connect_timed_out',
+  'connect_unreachable',
+  'connect_reset',
+  'connect_failed_other',
 ];
 
 const byName = new Map(measures.map((one) => [one.name, one]));

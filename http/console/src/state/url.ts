@@ -34,6 +34,7 @@ export interface UrlState {
   bounds: [number, number] | null; // custom colour intervals, in the unit of the fill
   focus: string; // id of the map's node whose upstream and downstream are shown
   find: string; // fuzzy search of the map
+  slow: '' | '1'; // of layer l7's flows: the slowest requests
 }
 
 export const defaults: UrlState = {
@@ -49,6 +50,7 @@ export const defaults: UrlState = {
   bounds: null,
   focus: '',
   find: '',
+  slow: '',
 };
 
 const longest = 4096; // of one value
@@ -108,6 +110,7 @@ export function parseUrl(hash: string): UrlState {
     bounds: parseBounds(query.get('bounds')),
     focus: text('focus'),
     find: text('find'),
+    slow: query.get('slow') === '1' ? '1' : '',
   };
 }
 
@@ -128,6 +131,7 @@ export function formatUrl(state: UrlState): string {
   if (state.bounds) query.set('bounds', state.bounds.join('~'));
   put('focus');
   put('find');
+  put('slow');
   const search = query.toString();
   return `#/${state.screen}${search ? `?${search}` : ''}`;
 }
@@ -148,5 +152,5 @@ export function rangeParams(range: Range): { from: string; to: string } {
 
 // What stays when another screen opens: what is looked at, not how that screen shows it.
 export function onScreen(state: UrlState, screen: ScreenId): UrlState {
-  return { ...state, screen, sort: '', fill: '', bounds: null, focus: '', find: '' };
+  return { ...state, screen, sort: '', fill: '', bounds: null, focus: '', find: '', slow: '' };
 }

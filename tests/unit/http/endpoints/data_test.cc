@@ -308,6 +308,37 @@ Test(flows, records_with_every_field) {
     cr_expect_eq(newest["bytes_read"], 70);
 }
 
+Test(flows, slow_requests_bring_their_sockets_evidence) {
+    const json answer = get("/api/v1/flows?layer=l7&slow=1&limit=1&" + kAll);
+    const json record = answer["data"][0];
+    cr_expect_eq(record["time"], kNow / 1'000'000 - 3000, "its own begin");
+    cr_expect_eq(record["path"], kHostilePath);
+    cr_expect_eq(record["status_code"], 404);
+    cr_expect_eq(record["process_name"], "curl");
+    cr_expect_eq(record["latency"], 409'000'000);
+    cr_expect_eq(record["network_stall"], 205'000'000);
+    cr_expect_eq(record["server_time"], 204'000'000);
+    cr_expect_eq(record["retransmits"], 1);
+    cr_expect_eq(record["rtt"], 5000);
+    cr_expect_eq(record["unread_bytes"], 0);
+    cr_expect_eq(record["unsent_bytes"], 78);
+    cr_expect(record["total"].is_null() && record["connection_age"].is_null(), "not known");
+    cr_expect(!record.contains("count") && !record.contains("latency_p95"), "it is one request");
+
+    std::uint64_t counted = 0;
+    for (const auto& bar : get("/api/v1/flows?layer=l7&slow=1&" + kAll)["histogram"]) {
+        counted += bar["count"].get<std::uint64_t>();
+    }
+    cr_expect_eq(counted, kBatches);
+    cr_expect_eq(get("/api/v1/flows?layer=l7&slow=1&q=status_code:200&" + kAll)["data"].size(), 0u);
+    expect_json(get("/api/v1/flows?layer=l7&slow=1&limit=1&fields=latency,total&" + kAll)["data"],
+                {{{"latency", 409'000'000}, {"total", nullptr}}});
+    // a page of the requests does not go on in these
+    const std::string cursor = answer["next_cursor"].get<std::string>();
+    get("/api/v1/flows?layer=l7&slow=1&limit=1&cursor=" + cursor);
+    cr_expect_eq(get("/api/v1/flows?layer=l7&cursor=" + cursor, 400)["error"]["field"], "cursor");
+}
+
 Test(flows, fields_restrict_a_record) {
     const json answer = get("/api/v1/flows?limit=1&layer=l7&fields=status_code,time,path");
     expect_json(answer["data"], {{{"status_code", 200}, {"time", kNow / 1'000'000}, {"path", "/users/1"}}});

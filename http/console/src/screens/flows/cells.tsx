@@ -5,8 +5,7 @@ import { Text } from '../../components/text';
 import { formatMeasure } from '../../format/number';
 import { formatClock, formatDayAndClock, formatMoment } from '../../format/time';
 import { visibleText } from '../../format/text';
-import type { Layer } from '../../model/catalog';
-import { flowFields, type FieldInfo } from '../../model/fields';
+import { flowFields, type FieldInfo, type RecordKind } from '../../model/fields';
 
 const code = new Set(['path', 'route', 'method']);
 
@@ -35,11 +34,11 @@ function cell(field: FieldInfo) {
   };
 }
 
-export function timeColumn(spansDays: boolean): Column<FlowRecord> {
+export function timeColumn(kind: RecordKind, spansDays: boolean): Column<FlowRecord> {
   return {
     id: 'time',
     label: 'Time',
-    hint: 'The end of the interval',
+    hint: kind === 'slow' ? 'When the request began' : 'The end of the interval',
     cell: (record) => {
       const ms = Number(record['time']);
       return (
@@ -51,8 +50,8 @@ export function timeColumn(spansDays: boolean): Column<FlowRecord> {
   };
 }
 
-export function flowColumnsOf(layer: Layer): Column<FlowRecord>[] {
-  return flowFields[layer].map((field) => ({
+export function flowColumnsOf(kind: RecordKind): Column<FlowRecord>[] {
+  return flowFields[kind].map((field) => ({
     id: field.name,
     label: field.label,
     numeric: field.unit !== null,

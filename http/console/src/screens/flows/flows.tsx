@@ -9,7 +9,8 @@ import { DataTable, type Column } from '../../components/data_table';
 import { ExportLinks } from '../../components/export_links';
 import { Icon } from '../../components/icon';
 import { EmptyNotice, ErrorNotice, Problem, Skeleton } from '../../components/notice';
-import { flowColumns } from '../../model/fields';
+import { Segmented } from '../../components/segmented';
+import { flowColumns, recordKind, type RecordKind } from '../../model/fields';
 import type { Navigate } from '../../state/location';
 import { effectiveRange, rangeSeconds } from '../../state/url';
 import { questionOf, shapeOf, useReport, type ScreenProps } from '../screen';
@@ -87,6 +88,7 @@ function More({ available, loading, failed, byScrolling, load }: MoreProps) {
 }
 
 interface RecordsProps {
+  kind: RecordKind;
   screen: ScreenProps;
   columns: Column<FlowRecord>[];
   records: FlowRecord[];
@@ -94,7 +96,7 @@ interface RecordsProps {
   opened: Opened;
 }
 
-function Records({ screen: { state, navigate }, columns, records, more, opened }: RecordsProps) {
+function Records({ kind, screen: { state, navigate }, columns, records, more, opened }: RecordsProps) {
   return (
     <DataTable
       label="Flow records"
@@ -104,7 +106,7 @@ function Records({ screen: { state, navigate }, columns, records, more, opened }
       testid={{ table: 'flows-table', row: 'flows-row' }}
       details={{
         ...opened,
-        render: (record) => <RecordDetails layer={state.layer} q={state.q} record={record} navigate={navigate} />,
+        render: (record) => <RecordDetails kind={kind} q={state.q} record={record} navigate={navigate} />,
       }}
       after={
         <>
@@ -150,12 +152,36 @@ function Overview({ answer, navigate }: { answer: FlowsAnswer | null; navigate: 
   );
 }
 
+const titles: Record<RecordKind, string> = { l4: 'L4 flows', l7: 'L7 flows', slow: 'Slowest requests' };
+
+const requests = [
+  { id: '', title: 'All', hint: 'All requests, summed up by flow, path and status', testid: 'requests-all' },
+  {
+    id: '1',
+    title: 'Slowest',
+    hint: 'The slowest few of each server and minute, with what their sockets said',
+    testid: 'requests-slow',
+  },
+] as const;
+
+function WhichRequests({ slow, navigate }: { slow: '' | '1'; navigate: Navigate }) {
+  return (
+    <Segmented label="Requests" choices={requests} value={slow} onChange={(choice) => navigate({ slow: choice })} />
+  );
+}
+
 export function FlowsScreen(props: ScreenProps) {
   const { state, navigate, tick, refresh } = props;
   const { layer } = state;
   const [paused, setPaused] = useState(false);
+  const kind = recordKind(layer, state.slow === '1');
+  const question = { ...questionOf(state), slow: kind === 'slow' ? 1 : undefined };
   const opened = useOpened();
-  const { first, records, pages, more } = usePages({ ...questionOf(state), limit: pageSize }, shapeOf(state), tick);
+  const { first, records, pages, more } = usePages(
+    { ...question, limit: pageSize },
+    `${shapeOf(state)} ${kind}`,
+    tick,
+  );
   const { data: answer, error } = first;
   useReport(props, answer, error, first.loading);
 
@@ -163,29 +189,30 @@ export function FlowsScreen(props: ScreenProps) {
   const reading = pages > 1 || records.some(opened.isOpen);
   useAutoRefresh(!paused && !reading && 'last' in range, refresh);
 
-  const all = flowColumnsOf(layer);
-  const { visible, set } = useColumns(`flows.${layer}`, all, flowColumns[layer]);
-  const columns = [timeColumn(rangeSeconds(range) > 86_400), ...all.filter((column) => visible.includes(column.id))];
+  const all = flowColumnsOf(kind);
+  const { visible, set } = useColumns(`flows.${kind}`, all, flowColumns[kind]);
+  const columns = [timeColumn(kind, rangeSeconds(range) > 86_400), ...all.filter((column) => visible.includes(column.id))];
   return (
     <div class="content">
       <Overview answer={answer} navigate={navigate} />
       <section class="paths" aria-label="Flow records">
         <div class="section-head">
-          <h2>{layer === 'l4' ? 'L4 flows' : 'L7 flows'}</h2>
+          <h2>{titles[kind]}</h2>
+          {layer === 'l7' && <WhichRequests slow={state.slow} navigate={navigate} />}
           <AutoRefresh paused={paused} held={reading} onToggle={() => setPaused(!paused)} />
           <ColumnChooser all={all} visible={visible} onChange={set} />
-          <ExportLinks path="flows" params={{ ...questionOf(state), limit: exportLimit }} name={`flows-${layer}`} />
+          <ExportLinks path="flows" params={{ ...question, limit: exportLimit }} name={`flows-${kind}`} />
         </div>
         {error && <Problem error={error} retry={first.retry} />}
         {!error && !answer && <Skeleton lines={14} />}
         {!error && answer && records.length === 0 && (
           <EmptyNotice title="No records in this range">
             Choose a longer time range, or take filters and the search away.
-            {layer === 'l7' && ' L7 holds HTTP requests; other traffic is in L4.'}
+            {kind === 'l7' && ' L7 holds HTTP requests; other traffic is in L4.'}
           </EmptyNotice>
         )}
         {!error && records.length > 0 && (
-          <Records screen={props} columns={columns} records={records} more={more} opened={opened} />
+          <Records kind={kind} screen={props} columns={columns} records={records} more={more} opened={opened} />
         )}
       </section>
     </div>

@@ -2,14 +2,13 @@
 import type { FlowRecord } from '../../api/types';
 import { Icon } from '../../components/icon';
 import { visibleText } from '../../format/text';
-import type { Layer } from '../../model/catalog';
-import { flowFields, type FieldInfo } from '../../model/fields';
+import { flowFields, type FieldInfo, type RecordKind } from '../../model/fields';
 import { term, withTerm } from '../../model/search';
 import type { Navigate } from '../../state/location';
 import { FieldValue } from './cells';
 
 interface Props {
-  layer: Layer;
+  kind: RecordKind;
   q: string;
   record: FlowRecord;
   navigate: Navigate;
@@ -39,8 +38,8 @@ function Narrow({ q, wanted, navigate }: { q: string; wanted: string; navigate: 
   );
 }
 
-export function RecordDetails({ layer, q, record, navigate }: Props) {
-  const known = new Map(flowFields[layer].map((field) => [field.name, field]));
+export function RecordDetails({ kind, q, record, navigate }: Props) {
+  const known = new Map(flowFields[kind].map((field) => [field.name, field]));
   const fields = Object.keys(record)
     .filter((name) => name !== 'time')
     .map((name): FieldInfo => known.get(name) ?? { name, label: name, unit: null });

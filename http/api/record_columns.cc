@@ -1,0 +1,110 @@
+#include "http/api/record_columns.h"
+
+#include <array>
+#include <variant>
+
+#include "plugin/query/field_values.h"
+
+namespace weir::http {
+namespace {
+
+// 0 where the kernel side could not know.
+Json known(std::uint64_t value) { return value == 0 ? Json(nullptr) : Json(value); }
+
+constexpr std::array kEvidence = {
+    RecordColumn{.name = "total", .evidence = [](const SlowRow& row) { return known(row.total); }},
+    RecordColumn{.name = "server_time",
+                 .evidence = [](const SlowRow& row) { return Json(row.latency - row.network_stall); }},
+    RecordColumn{.name = "network_stall", .evidence = [](const SlowRow& row) { return Json(row.network_stall); }},
+    RecordColumn{.name = "retransmits", .evidence = [](const SlowRow& row) { return Json(row.retransmits); }},
+    RecordColumn{.name = "rtt", .evidence = [](const SlowRow& row) { return known(row.rtt); }},
+    RecordColumn{.name = "unread_bytes", .evidence = [](const SlowRow& row) { return Json(row.unread_bytes); }},
+    RecordColumn{.name = "unsent_bytes", .evidence = [](const SlowRow& row) { return Json(row.unsent_bytes); }},
+    RecordColumn{.name = "connection_age",
+                 .evidence = [](const SlowRow& row) { return known(row.connection_age); }},
+};
+
+// What adds up over requests says nothing of one.
+bool is_of_many(Field field) {
+    switch (field) {
+        case Field::bytes_read:
+        case Field::bytes_written:
+        case Field::client_sent:
+        case Field::server_sent:
+        case Field::grpc_status:
+        case Field::count:
+        case Field::latency_p50:
+        case Field::latency_p95:
+        case Field::latency_p99:
+        case Field::latency_max: return true;
+        default: return false;
+    }
+}
+
+std::uint8_t measurement_of(RecordKind kind) {
+    switch (kind) {
+        case RecordKind::l4: return kNetflow;
+        case RecordKind::dns: return kDnsflow;
+        default: return kHttpflow;
+    }
+}
+
+Json json_of(const FieldValue& value) {
+    if (const auto* text = std::get_if<std::string_view>(&value)) return json_text_or_null(*text);
+    if (const auto* number = std::get_if<std::int64_t>(&value)) return *number;
+    if (const auto* flag = std::get_if<bool>(&value)) return *flag;
+    return nullptr;
+}
+
+template <typename Row>
+void add_cells(Table& table, const Batch& batch, const Row& row, std::int64_t time_ns,
+               std::span<const RecordColumn> columns, const SlowRow* slow = nullptr) {
+    FieldScratch scratch;
+    auto& cells = table.rows.emplace_back();
+    cells.reserve(columns.size());
+    for (const RecordColumn& column : columns) {
+        if (column.field) {
+            cells.push_back(json_of(field_value(batch, row, *column.field, scratch)));
+        } else if (column.evidence != nullptr) {
+            cells.push_back(slow != nullptr ? column.evidence(*slow) : Json(nullptr));
+        } else {
+            cells.push_back(json_time(time_ns));
+        }
+    }
+}
+
+}  // namespace
+
+std::vector<RecordColumn> record_columns(RecordKind kind) {
+    std::vector<RecordColumn> out = {{.name = "time"}};
+    for (std::size_t i = 0; i < kFieldCount; i++) {
+        const auto field = static_cast<Field>(i);
+        if ((kPointSchema[i].measurements & measurement_of(kind)) == 0) continue;
+        if (kind == RecordKind::slow && is_of_many(field)) continue;
+        out.push_back({.name = kPointSchema[i].name, .field = field});
+    }
+    if (kind == RecordKind::slow) out.insert(out.end(), kEvidence.begin(), kEvidence.end());
+    return out;
+}
+
+void add_record(Table& table, const Batch& batch, const L4Row& row, std::int64_t time_ns,
+                std::span<const RecordColumn> columns) {
+    add_cells(table, batch, row, time_ns, columns);
+}
+
+void add_record(Table& table, const Batch& batch, const L7Row& row, std::int64_t time_ns,
+                std::span<const RecordColumn> columns) {
+    add_cells(table, batch, row, time_ns, columns);
+}
+
+void add_record(Table& table, const Batch& batch, const DnsRow& row, std::int64_t time_ns,
+                std::span<const RecordColumn> columns) {
+    add_cells(table, batch, row, time_ns, columns);
+}
+
+void add_record(Table& table, const Batch& batch, const SlowRow& row, std::int64_t,
+                std::span<const RecordColumn> columns) {
+    add_cells(table, batch, query::request_of(row), row.time_ns, columns, &row);
+}
+
+}  // namespace weir::http
