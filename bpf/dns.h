@@ -15,11 +15,17 @@
 #define DNS_PORT 53
 #define DNS_MAX_PIECES 4 /* of a message in user memory */
 
+/* As the system call has it; user_msghdr is only its begin. */
 struct user_mmsghdr {
 	struct user_msghdr header;
+	void *control;
+	unsigned long control_len;
+	int flags;
+	int pad;
 	unsigned int len;
-	unsigned int pad;
+	unsigned int pad_end;
 };
+WEIR_ASSERT(sizeof(struct user_mmsghdr) == 64);
 
 /* Room for one more piece than a record holds, so that any piece may begin anywhere in it. */
 struct dns_scratch {
@@ -81,7 +87,7 @@ static __always_inline __u32 mmsg_index(__u64 vector, __u32 count)
 	return index;
 }
 
-/* The header of the message that the call of current is at. */
+/* The header of the message that the call of current is at, or one with the pieces that a call without has. */
 static __always_inline bool find_user_message(struct user_msghdr *out)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
@@ -90,6 +96,11 @@ static __always_inline bool find_user_message(struct user_msghdr *out)
 	if (regs->cs != USER_CS_64)
 		return false;
 	switch (regs->orig_ax) {
+	case NR_READV:
+	case NR_WRITEV:
+		out->iov = (struct user_iovec *)at;
+		out->iovlen = regs->dx;
+		return true;
 	case NR_SENDMSG:
 	case NR_RECVMSG:
 		break;
@@ -143,18 +154,18 @@ static __always_inline __u32 dns_copy(struct dns_scratch *scratch, __u32 len)
 	return bpf_probe_read_user(scratch->record.data, n, whole.base) ? 0 : n;
 }
 
-/* Current has sent or received len bytes on a socket of DNS. */
-static __always_inline void dns_capture(const struct weir_conn_id *id, __u32 len, bool rx)
+/* Current has sent or received len bytes on a socket of DNS. Its stack is its own: callers use much of theirs. */
+static __noinline int dns_capture(const struct weir_conn_id *id, __u32 len, bool rx)
 {
 	__u32 zero = 0, n;
 	struct dns_scratch *scratch = bpf_map_lookup_elem(&dns_scratch, &zero);
 
 	if (!scratch || !len)
-		return;
+		return 0;
 	n = dns_copy(scratch, len);
 	if (!n) {
 		stat_add(WEIR_STAT_DNS_UNREADABLE, 1);
-		return;
+		return 0;
 	}
 	if (n > WEIR_DNS_MAX)
 		n = WEIR_DNS_MAX;
@@ -167,6 +178,7 @@ static __always_inline void dns_capture(const struct weir_conn_id *id, __u32 len
 	n += offsetof(struct weir_dns_record, data);
 	if (bpf_ringbuf_output(&ring, &scratch->record, n, ring_flags(n)))
 		stat_add(WEIR_STAT_RING_FULL_DNS, 1);
+	return 0;
 }
 
 #endif /* WEIR_DNS_H */

@@ -54,16 +54,23 @@ std::uint64_t hash_of_question(const protocol::DnsMessage& message) {
                                 std::uint64_t{message.type} << 16 | message.question_class);
 }
 
-bool is_same_peer(const weir_conn_id& a, const weir_conn_id& b) {
-    return a.remote_port == b.remote_port && std::memcmp(a.remote, b.remote, sizeof(a.remote)) == 0;
+// IPv4 is mapped, so an address of zeros has two forms; both end with them.
+bool has_local_address(const weir_conn_id& id) {
+    constexpr std::size_t kEnd = 4;
+    const auto is_set = [](__u8 byte) { return byte != 0; };
+    return std::any_of(std::end(id.local) - kEnd, std::end(id.local), is_set) ||
+           std::any_of(std::begin(id.local), std::begin(id.local) + kEnd, is_set);
+}
+
+bool has_same_ends(const weir_conn_id& a, const weir_conn_id& b) {
+    if (a.remote_port != b.remote_port || std::memcmp(a.remote, b.remote, sizeof(a.remote)) != 0)
+        return false;
+    return !has_local_address(a) || !has_local_address(b) ||
+           std::memcmp(a.local, b.local, sizeof(a.local)) == 0;
 }
 
 LookupKey key_of(const weir_conn_id& id, std::uint16_t message_id, bool is_client) {
     return {id.netns, id.local_port, message_id, id.transport, is_client};
-}
-
-bool has_local_address(const weir_conn_id& id) {
-    return std::any_of(std::begin(id.local), std::end(id.local), [](__u8 byte) { return byte != 0; });
 }
 
 }  // namespace
@@ -116,7 +123,7 @@ void DnsTracker::on_query(const weir_dns_record& record, const protocol::DnsMess
 
     if (const auto at = state_->lookups.find(key); at != state_->lookups.end()) {
         for (Lookup& earlier : at.value()) {
-            if (!is_same_peer(earlier.id, lookup.id)) continue;
+            if (!has_same_ends(earlier.id, lookup.id)) continue;
             const bool is_repeated = earlier.question == lookup.question;
             if (is_repeated && record.time < earlier.time + options_.timeout_ns) return;
             listener_.on_lookup(earlier.id, DnsRow::kTimeout, 0);
@@ -124,7 +131,7 @@ void DnsTracker::on_query(const weir_dns_record& record, const protocol::DnsMess
             return;
         }
     }
-    if (state_->lookup_count >= options_.max_lookups) expire(record.time);
+    if (state_->lookup_count >= options_.max_lookups) expire_lookups(record.time);
     if (state_->lookup_count >= options_.max_lookups) return ledger_.add(Loss::dns_table_full);
     state_->lookups[key].push_back(lookup);
     state_->lookup_count++;
@@ -137,7 +144,7 @@ void DnsTracker::on_response(const weir_dns_record& record, const protocol::DnsM
     std::vector<Lookup>& waiting = at.value();
     const std::uint64_t question = hash_of_question(message);
     const auto found = std::find_if(waiting.begin(), waiting.end(), [&](const Lookup& lookup) {
-        return is_same_peer(lookup.id, record.id) && (lookup.question == question || message.name.empty());
+        return has_same_ends(lookup.id, record.id) && (lookup.question == question || message.name.empty());
     });
     if (found == waiting.end()) return;
 
@@ -161,7 +168,16 @@ void DnsTracker::on_response(const weir_dns_record& record, const protocol::DnsM
 }
 
 void DnsTracker::expire(std::uint64_t now) {
-    const std::uint64_t limit = now > options_.timeout_ns ? now - options_.timeout_ns : 0;
+    expire_lookups(now);
+    // a connection that has said nothing for so long is over, or nobody waits for it
+    const std::uint64_t limit = limit_at(now);
+    for (auto at = state_->streams.begin(); at != state_->streams.end();) {
+        at = at->second.time <= limit ? state_->streams.erase(at) : std::next(at);
+    }
+}
+
+void DnsTracker::expire_lookups(std::uint64_t now) {
+    const std::uint64_t limit = limit_at(now);
     for (auto at = state_->lookups.begin(); at != state_->lookups.end();) {
         std::vector<Lookup>& waiting = at.value();
         state_->lookup_count -= std::erase_if(waiting, [&](const Lookup& lookup) {
@@ -171,10 +187,11 @@ void DnsTracker::expire(std::uint64_t now) {
         });
         at = waiting.empty() ? state_->lookups.erase(at) : std::next(at);
     }
-    // a connection that has said nothing for so long is over, or nobody waits for it
-    for (auto at = state_->streams.begin(); at != state_->streams.end();) {
-        at = at->second.time <= limit ? state_->streams.erase(at) : std::next(at);
-    }
+}
+
+// What began until then has waited too long.
+std::uint64_t DnsTracker::limit_at(std::uint64_t now) const {
+    return now > options_.timeout_ns ? now - options_.timeout_ns : 0;
 }
 
 }  // namespace weir

@@ -1,11 +1,11 @@
 // Matches DNS queries with their answers, at either end of the exchange.
 //
-// A lookup is told by the ports and the peer, the transport, the message's id and what was asked. The local
-// address is no part of it: a socket that is bound to none shows it in one direction and not in the other.
-// What was asked again before the time was over is the same lookup, and its latency counts from the first
-// try, since that is what the program waited. A resolver that asks several servers at once (as musl's does,
-// from one socket) takes the first good answer: what the others were asked is not waited for any more, and is
-// no time-out.
+// A lookup is told by the ports and the peer, the transport, the message's id and what was asked, and by the
+// local address where it is known both times: a socket that is bound to none may show it in one direction and
+// not in the other. What was asked again before the time was over is the same lookup, and its latency counts
+// from the first try, since that is what the program waited. A resolver that asks several servers at once (as
+// musl's does, from one socket) takes the first good answer: what the others were asked is not waited for any
+// more, and is no time-out.
 //
 // Bounded. Owned by one thread.
 #pragma once
@@ -57,6 +57,8 @@ public:
 private:
     struct State;
 
+    void expire_lookups(std::uint64_t now);
+    std::uint64_t limit_at(std::uint64_t now) const;
     void on_message(const weir_dns_record& record, std::span<const std::uint8_t> message);
     void on_query(const weir_dns_record& record, const protocol::DnsMessage& message);
     void on_response(const weir_dns_record& record, const protocol::DnsMessage& message);

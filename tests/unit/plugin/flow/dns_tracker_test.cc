@@ -110,6 +110,24 @@ Test(dns_tracker, the_servers_end) {
     cr_assert(s.seen.answers.empty(), "who answers learns nothing");
 }
 
+Test(dns_tracker, two_servers_of_one_namespace_asked_from_one_socket) {
+    Setup s;
+    Ends silent = server();
+    silent.local = "10.0.0.54";
+    s.message(silent, false, 0, dns(1, false));
+    s.message(server(), false, 0, dns(1, false));
+    s.message(server(), true, 1 * kMs, dns(1, true));
+    s.tracker.expire(60'000 * kMs);
+    cr_assert_eq(s.seen.lookups.size(), 2u);
+    cr_assert_eq(s.seen.lookups[0].latency, 1 * kMs);
+    cr_assert_eq(s.seen.lookups[1].rcode, DnsRow::kTimeout);
+    Ends unbound = server();
+    unbound.local = "0.0.0.0";
+    s.message(unbound, false, 70'000 * kMs, dns(1, false));
+    s.message(server(), true, 70'001 * kMs, dns(1, true));
+    cr_assert_eq(s.seen.lookups.size(), 3u, "a socket may show its address in one direction only");
+}
+
 Test(dns_tracker, no_answer_in_time) {
     Setup s;
     s.message(client(), true, 100 * kMs, dns(1, false));
@@ -206,9 +224,10 @@ Test(dns_tracker, garbage_and_floods_are_counted) {
     for (std::uint16_t port = 1; port <= 5; port++)
         s.message(client("10.0.0.53", port), true, 0, {0}, IPPROTO_TCP);
     cr_assert_eq(s.lost(Loss::dns_table_full), 93u);
-    // when their time is over there is room again, for streams, too
+    // when their time is over there is room again
     s.message(client("10.0.0.53", 500), true, 6'000 * kMs, dns(1, false));
     cr_assert_eq(s.seen.lookups.size(), 10u);
+    s.tracker.expire(6'000 * kMs);
     s.message(client("10.0.0.53", 500), true, 6'000 * kMs, {0}, IPPROTO_TCP);
     cr_assert_eq(s.lost(Loss::dns_table_full), 93u);
 }
