@@ -62,7 +62,8 @@ Test(reconciliation, only_namespaces_that_are_known_from_begin_to_end) {
     const auto own = own_files(1), late = own_files(2);
     SeenCounts::ByNetns seen;
     seen[1] = {1, 2, 3, 4, 5, 6, 7};
-    seen[2] = seen[3] = {100, 100, 100, 100, 100, 100, 100};
+    seen[2] = {100, 100, 100, 100, 100, 100, 100};
+    seen[3] = {100, 100, 100, 100, 100, 100, 100};
     const auto first = reconciliation.finish({own}, seen);
     for (const auto& counter : first)
         cr_assert_not(counter.has_value(), "where it begins nothing is compared");
