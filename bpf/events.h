@@ -67,7 +67,11 @@ enum weir_tcp_flags {
 	WEIR_TCP_ADOPTED = 8,	  /* with ESTABLISHED: its begin was not seen */
 	WEIR_TCP_RESET = 16,	  /* with CLOSED: this end had not said that it was done; with FAILED: by an error
 				   * of the connection, its program did not give up */
+	WEIR_TCP_FOLDED = 32,	  /* of flows that found no room: of the id, only the direction counts */
 };
+
+/* Every combination of the flags above but the last is below this. */
+#define WEIR_TCP_FLAGS_END 32
 
 /* What a TCP connection did since its last record. */
 struct weir_tcp_record {
@@ -221,6 +225,22 @@ struct weir_exec_record {
 };
 WEIR_ASSERT(sizeof(struct weir_exec_record) == 8);
 
+/* Connections of one flow whose records found the ring full. The client's port is 0 when the kernel folds it. */
+struct weir_tcp_fold_key {
+	struct weir_conn_id id;
+	__u32 flags; /* enum weir_tcp_flags */
+	__u32 error;
+};
+WEIR_ASSERT(sizeof(struct weir_tcp_fold_key) == 80);
+
+struct weir_tcp_fold {
+	__u64 count;
+	__u64 bytes_sent;
+	__u64 bytes_received;
+	__u64 retransmits;
+};
+WEIR_ASSERT(sizeof(struct weir_tcp_fold) == 32);
+
 /* Requests of one flow that found the ring full. The client's port is 0 when the kernel folds it. */
 struct weir_fold_key {
 	struct weir_conn_id id;
@@ -249,7 +269,8 @@ WEIR_ASSERT(sizeof(struct weir_fold_latency_key) == 8);
 
 /* Counters of the kernel side, one per-CPU array. Names and help: plugin/base/ledger. */
 enum weir_stat {
-	WEIR_STAT_RING_FULL_TCP = 0,	 /* close records that found the ring full */
+	WEIR_STAT_RING_FULL_TCP = 0,	 /* records of connections that found the ring full */
+	WEIR_STAT_TCP_FOLD_FULL,	 /* of those: not even by flow, as there were too many */
 	WEIR_STAT_RING_FULL_DNS,	 /* DNS messages that found the ring full */
 	WEIR_STAT_UDP_FOLDED,		 /* datagrams of flows that found no room */
 	WEIR_STAT_DNS_UNREADABLE,	 /* DNS messages whose bytes could not be read */

@@ -6,8 +6,9 @@
  * protocol is found out once and from then on pays one lookup.
  */
 #include "conn.h"
+#include "http_common.h"
 #include "tls.h"
-#include "udp.h"
+#include "udp_calls.h"
 
 /* Written once at load. */
 const volatile __u32 fold_port_from = 0;
@@ -43,104 +44,37 @@ static __noinline struct conn *adopt_late(const struct sock *sk)
 	return conn;
 }
 
-static __always_inline void take_evidence(const struct sock *sk, struct socket_evidence *out)
+static __noinline int http_on_other_call(const struct sock *sk, struct http_conn *hc, __u32 len, __u64 time, bool rx)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
-
-	if (!tp)
-		return;
-	out->retransmits = tp->total_retrans;
-	out->rtt = tp->srtt_us >> 3;
-	out->unread = tp->rcv_nxt - tp->copied_seq;
-	out->unsent = tp->write_seq - tp->snd_una;
-}
-
-/* A request that equals the last one to its last byte, in one call. False when it is not that. */
-static __always_inline bool on_repeated_request(const struct sock *sk, struct pump *p)
-{
-	struct http_state *http = p->http;
-	struct user_bytes *bytes = &p->call->bytes;
-	__u32 n = http->whole;
-	struct tcp_sock *tp;
-	struct piece *piece = &p->scratch->piece;
-
-	if (n != bytes->left || n != bytes->here || http->requests.state != LANE_START || is_pipelined(http))
-		return false;
-	barrier_var(n);
-	if (n > HEAD_MAX || bpf_probe_read_user(piece, n, bytes->base) ||
-	    !weir_are_same_bytes((const struct head *)piece, (const struct head *)p->record->head, n))
-		return false;
-	http->newest++;
-	request_in_work(http);
-	tp = bpf_skc_to_tcp_sock((void *)sk);
-	http->now.retransmits = tp ? tp->total_retrans : 0;
-	http->now.time = p->call->time;
-	http->now.request_bytes = n;
-	return true;
-}
-
-/* The first bytes of the only response awaited, or more of it. False when it is not that. */
-static __always_inline bool on_plain_response(const struct sock *sk, struct pump *p)
-{
-	struct http_state *http = p->http;
-	struct user_bytes *bytes = &p->call->bytes;
-	struct socket_evidence evidence = {};
-	char line[16];
-	__u32 status;
-
-	if (http->responses.state == LANE_BLIND) {
-		count_bytes(p, bytes->left);
-		return true;
-	}
-	if (!http->waiting || !http->now.method_len || http->careful || http->responses.state != LANE_START || http->status_len ||
-	    !bytes->readable || bytes->here < sizeof(line) || bpf_probe_read_user(line, sizeof(line), bytes->base))
-		return false;
-	status = status_of(line);
-	if (status < 200)
-		return false;
-	http->response_time = p->call->time;
-	http->responses.state = LANE_BLIND;
-	if (answer(p, status, line[7] == '0' ? 10 : 11)) {
-		take_evidence(sk, &evidence);
-		keep_evidence(p, &evidence);
-	}
-	count_bytes(p, bytes->left);
-	http_look_for_tunnel(p);
-	return true;
-}
-
-static __always_inline bool on_common_bytes(const struct sock *sk, struct pump *p)
-{
-	if (p->http->phase != HTTP_ONE)
-		return false;
-	p->call->of_request = p->call->rx == p->http->request_is_rx;
-	return p->call->of_request ? on_repeated_request(sk, p) : on_plain_response(sk, p);
-}
-
-static __always_inline void http_on_call(const struct sock *sk, struct http_conn *hc, __u32 len, bool rx)
-{
-	struct http_state *http = &hc->http;
 	__u32 which = rx;
 	struct pump p;
 
 	p.scratch = bpf_map_lookup_elem(&scratches, &which);
 	if (!p.scratch)
-		return;
+		return 0;
+	p.call = &p.scratch->call;
+	p.http = &hc->http;
+	p.record = &hc->record;
+	p.call->time = time;
+	p.call->rx = rx;
+	p.call->lost = 0;
+	find_user_bytes(len, &p.call->bytes);
+	take_evidence(sk, &p.call->evidence);
+	http_on_other_bytes(&p);
+	return 0;
+}
+
+static __always_inline void http_on_call(const struct sock *sk, struct http_conn *hc, __u32 len, bool rx)
+{
+	struct http_state *http = &hc->http;
+	__u64 time = bpf_ktime_get_boot_ns();
+
 	if (!http_lock(http)) {
 		stat_add(WEIR_STAT_HTTP_CONTENDED, 1);
 		return;
 	}
-	p.call = &p.scratch->call;
-	p.http = http;
-	p.record = &hc->record;
-	p.call->time = bpf_ktime_get_boot_ns();
-	p.call->rx = rx;
-	p.call->lost = 0;
-	find_user_bytes(len, &p.call->bytes);
-	if (!on_common_bytes(sk, &p)) {
-		take_evidence(sk, &p.call->evidence);
-		http_on_other_bytes(&p);
-	}
+	if (!http_on_common_call(sk, hc, len, time, rx))
+		http_on_other_call(sk, hc, len, time, rx);
 	http_unlock(http);
 	if (http->closing)
 		http_close(hc);

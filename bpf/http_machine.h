@@ -2,10 +2,9 @@
 /*
  * HTTP/1 out of the calls that move its bytes.
  *
- * Two ways lead through. The fast one serves what is common: a request that equals the one before it to
- * its last byte, and the first bytes of the only response that is awaited; what follows in that response is
- * counted and not read. All else goes through the pump, which follows both directions message by message
- * (RFC 9112, section 6): bodies are passed over without reading them, heads are read in pieces.
+ * What is common goes another way (http_common.h). All else goes through the pump, which follows both
+ * directions message by message (RFC 9112, section 6): bodies are passed over without reading them, heads are
+ * read in pieces.
  *
  * Included by each object that has programs which see bytes.
  */
@@ -52,6 +51,18 @@ static __always_inline struct pipelined_request *newest_in_pipeline(struct http_
 	return bpf_map_lookup_elem(&pipelined, &key);
 }
 
+static __always_inline void count_response_bytes(struct http_state *http, struct weir_http_record *record, __u64 time,
+						 __u32 n)
+{
+	if (http->waiting) {
+		http->now.response_bytes += n;
+		return;
+	}
+	record->response_bytes += n;
+	if (http->slowest_in_work)
+		record->total = time - record->time;
+}
+
 /* Counts n bytes of the direction that the call is about. */
 static __always_inline void count_bytes(struct pump *p, __u32 n)
 {
@@ -60,13 +71,7 @@ static __always_inline void count_bytes(struct pump *p, __u32 n)
 	struct pipelined_request *next;
 
 	if (!p->call->of_request) {
-		if (http->waiting) {
-			http->now.response_bytes += n;
-			return;
-		}
-		record->response_bytes += n;
-		if (http->slowest_in_work)
-			record->total = p->call->time - record->time;
+		count_response_bytes(http, record, p->call->time, n);
 	} else if (http->newest != http->first) {
 		next = newest_in_pipeline(http);
 		if (next)
@@ -86,10 +91,9 @@ static __always_inline void consume(struct pump *p, __u32 n)
 }
 
 /* The final status of the request in work. True when none in the sum took longer: the socket's evidence is wanted. */
-static __always_inline bool answer(struct pump *p, __u32 status, __u8 version)
+static __always_inline bool answer(struct http_state *http, struct weir_http_record *record, __u64 time, __u32 status,
+				   __u8 version)
 {
-	struct weir_http_record *record = p->record;
-	struct http_state *http = p->http;
 	__u64 latency = http->response_time > http->now.time ? http->response_time - http->now.time : 0;
 
 	if (record->status != status || record->count >= WEIR_HTTP_LATENCIES_MAX) {
@@ -107,7 +111,7 @@ static __always_inline bool answer(struct pump *p, __u32 status, __u8 version)
 		record->latency_max = latency;
 		record->time = http->now.time;
 		record->total = latency;
-		record->age = http->established_at ? p->call->time - http->established_at : 0;
+		record->age = http->established_at ? time - http->established_at : 0;
 	}
 	record->request_bytes += http->now.request_bytes;
 	record->response_bytes += http->now.response_bytes;
@@ -118,12 +122,13 @@ static __always_inline bool answer(struct pump *p, __u32 status, __u8 version)
 	return http->slowest_in_work;
 }
 
-static __always_inline void keep_evidence(struct pump *p, const struct socket_evidence *evidence)
+static __always_inline void keep_evidence(const struct http_state *http, struct weir_http_record *record,
+					  const struct socket_evidence *evidence)
 {
-	p->record->retransmits = evidence->retransmits - p->http->now.retransmits;
-	p->record->rtt = evidence->rtt;
-	p->record->unread = evidence->unread;
-	p->record->unsent = evidence->unsent;
+	record->retransmits = evidence->retransmits - http->now.retransmits;
+	record->rtt = evidence->rtt;
+	record->unread = evidence->unread;
+	record->unsent = evidence->unsent;
 }
 
 static __always_inline bool is_tunnel(const struct http_state *http, const struct weir_http_record *record)
@@ -321,6 +326,7 @@ static __always_inline bool begin_response(struct pump *p, __u32 n)
 	if (!at)
 		http->response_time = p->call->time;
 	if (at || n < STATUS_LINE_NEEDED) {
+		http->line_status = 0;
 		for (__u32 i = 0; i < STATUS_LINE_NEEDED; i++) {
 			if (at + i >= STATUS_LINE_NEEDED || i >= n)
 				break;
@@ -340,8 +346,8 @@ static __always_inline bool begin_response(struct pump *p, __u32 n)
 	lane_begin(&http->responses);
 	if (status < 200 && status != 101)
 		http->interim = 1;
-	else if (answer(p, status, line[7] == '0' ? 10 : 11))
-		keep_evidence(p, &p->call->evidence);
+	else if (answer(http, p->record, p->call->time, status, line[7] == '0' ? 10 : 11))
+		keep_evidence(http, p->record, &p->call->evidence);
 	return true;
 }
 
@@ -473,15 +479,13 @@ static __always_inline void http_miss(struct pump *p)
 	}
 }
 
-/* From here on the connection may carry something else. */
-static __always_inline void http_look_for_tunnel(struct pump *p)
+/* After bytes of a response: from here on the connection may carry something else. */
+static __always_inline void http_look_for_tunnel(struct http_state *http, struct weir_http_record *record)
 {
-	struct http_state *http = p->http;
-
-	if (p->call->of_request || http->responses.state != LANE_BLIND || !is_tunnel(http, p->record))
+	if (http->responses.state != LANE_BLIND || !is_tunnel(http, record))
 		return;
-	weir_http_finish(http, p->record);
-	http->upgraded = p->record->status == 101;
+	weir_http_finish(http, record);
+	http->upgraded = record->status == 101;
 	http->phase = http->upgraded ? HTTP_UPGRADED : HTTP_NOT;
 }
 
@@ -546,7 +550,8 @@ static __always_inline void http_on_other_bytes(struct pump *p)
 	if (http->phase == HTTP_ONE) {
 		p->call->of_request = p->call->rx == http->request_is_rx;
 		weir_pump(http, p->record, p->scratch);
-		http_look_for_tunnel(p);
+		if (!p->call->of_request)
+			http_look_for_tunnel(http, p->record);
 	}
 	if (http->phase == HTTP_UPGRADED && p->call->bytes.left)
 		weir_identify(http, p->record, p->scratch);

@@ -379,22 +379,4 @@ __weak int weir_is_same_request(const struct weir_http_record *record, const str
 	return 1;
 }
 
-/* Whether two heads are the same in their first n bytes. */
-__weak int weir_are_same_bytes(const struct head *a, const struct head *b, __u32 n)
-{
-	__u32 words = n / 8;
-
-	if (!a || !b)
-		return 0;
-	for (__u32 i = 0; i < HEAD_MAX / 8; i++) {
-		__u64 differ = *(const __u64 *)(a->bytes + 8 * i) ^ *(const __u64 *)(b->bytes + 8 * i);
-
-		if (i >= words)
-			return !(n & 7) || !(differ << (64 - 8 * (n & 7)));
-		if (differ)
-			return 0;
-	}
-	return 1;
-}
-
 #endif /* WEIR_HTTP_PARSE_H */

@@ -110,7 +110,12 @@ struct http_state {
 	struct http_lane requests, responses;
 	struct socket_evidence evidence; /* TLS: of the socket at its last call */
 	struct http_request now; /* the request in work; its head is the record's */
-	char status_line[16];	 /* begin of a response, when it came in pieces */
+	union {
+		char status_line[16]; /* begin of a response, when it came in pieces; or of the last one that did not */
+		__u64 status_words[2];
+	};
+	__u32 line_status; /* of that last one; 0 when it came in pieces */
+	__u32 reserved;
 };
 
 #endif /* WEIR_HTTP_STATE_H */

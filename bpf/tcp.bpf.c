@@ -12,6 +12,7 @@
  */
 #include "conn.h"
 #include "http.h"
+#include "tcp_folds.h"
 #include <asm-generic/errno.h>
 
 /* Written once at load. */
@@ -44,6 +45,12 @@ static __always_inline void record_rtt(struct weir_tcp_record *record, const str
 {
 	record->rtt = tp->srtt_us >> 3;
 	record->rtt_var = tp->mdev_us >> 2;
+}
+
+static __always_inline void report(const struct weir_tcp_record *record)
+{
+	if (bpf_ringbuf_output(&ring, (void *)record, sizeof(*record), ring_flags(sizeof(*record))))
+		tcp_fold(record);
 }
 
 static __always_inline void connection_begins(const struct sock *sk, struct conn *conn)
@@ -180,8 +187,7 @@ static __always_inline void on_close(const struct sock *sk, int old)
 	}
 	if (record.flags & WEIR_TCP_CLOSED && (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT))
 		record.flags |= WEIR_TCP_RESET;
-	if (bpf_ringbuf_output(&ring, &record, sizeof(record), ring_flags(sizeof(record))))
-		stat_add(WEIR_STAT_RING_FULL_TCP, 1);
+	report(&record);
 }
 
 /*
@@ -203,8 +209,7 @@ static __always_inline void on_synack_again(const struct sock *sk, const struct 
 	record.id.direction = WEIR_INCOMING;
 	id_note_peer(&record.id);
 	record.retransmits = 1;
-	if (bpf_ringbuf_output(&ring, &record, sizeof(record), ring_flags(sizeof(record))))
-		stat_add(WEIR_STAT_RING_FULL_TCP, 1);
+	report(&record);
 }
 
 static __always_inline void on_state_change(const struct sock *sk, int old, int new)

@@ -135,4 +135,25 @@ static __always_inline void find_user_bytes(__u32 len, struct user_bytes *out)
 	out->readable = 0;
 }
 
+/*
+ * Where the bytes of the call that current is in begin, for the calls that most programs make. `here` is how many
+ * the call moved, and then how many of those lie together. NULL when find_user_bytes() must be asked.
+ */
+static __always_inline const char *first_user_bytes(__u32 *here)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct user_iovec vector;
+	__u64 nr = regs->orig_ax;
+
+	if (regs->cs != USER_CS_64)
+		return NULL;
+	if (nr == NR_READ || nr == NR_WRITE || nr == NR_SENDTO || nr == NR_RECVFROM)
+		return (const char *)regs->si;
+	if ((nr != NR_WRITEV && nr != NR_READV) || bpf_probe_read_user(&vector, sizeof(vector), (const void *)regs->si))
+		return NULL;
+	if (vector.len < *here)
+		*here = vector.len;
+	return vector.base;
+}
+
 #endif /* WEIR_USER_BUFFER_H */

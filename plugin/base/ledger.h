@@ -17,7 +17,8 @@ namespace weir {
 // and coverage; names are stored, so they are only ever added.
 // clang-format off: one entry a line, so that additions do not meet
 #define WEIR_LOSSES(X) \
-    X(ring_full_tcp, "connections whose end found the ring to user space full") \
+    X(ring_full_tcp, "reports of connections without round trip time because the ring to user space was full") \
+    X(tcp_fold_full, "of those: added to ~other because of too many flows") \
     X(ring_full_http, "requests without detail because the ring to user space was full") \
     X(http_flows_full, "of those: requests added to ~other because of too many flows") \
     X(http_lost, "HTTP connections that made no sense any more while a request was open") \

@@ -119,9 +119,10 @@ void FlowTable::set_options(FlowOptions options) {
 void FlowTable::on_tcp(const weir_tcp_record& record) {
     now_ = record.time;
     seen_.add(record);
-    if (options_.drop_tcp || is_dropped(record.id)) return;
+    const bool is_folded = (record.flags & WEIR_TCP_FOLDED) != 0;
+    if (options_.drop_tcp || (!is_folded && is_dropped(record.id))) return;
     make_room();
-    L4Row& row = rows_.l4(find_flow(record.id));
+    L4Row& row = rows_.l4(is_folded ? find_other(record.id) : find_flow(record.id));
     row.bytes_written += record.bytes_sent;
     row.bytes_read += record.bytes_received;
     row.retransmits += record.retransmits;

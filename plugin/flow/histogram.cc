@@ -20,27 +20,39 @@ std::size_t find_from(std::span<const Histogram::Bucket> buckets, std::size_t at
 
 }  // namespace
 
-void Histogram::count(std::uint16_t index, std::uint64_t n) {
+// Where many samples lie every bucket is in use, so the next sample's stands as far from the last one's as
+// their indices do.
+std::size_t Histogram::count(std::uint16_t index, std::uint64_t n, std::size_t last) {
+    count_ += n;
+    if (last < buckets_.size()) {
+        const std::size_t at = last + index - buckets_[last].index;  // beyond the end when it is below 0
+        if (at < buckets_.size() && buckets_[at].index == index) {
+            buckets_[at].count += n;
+            return at;
+        }
+    }
     auto at = std::lower_bound(buckets_.begin(), buckets_.end(), index,
                                [](const Bucket& b, std::uint16_t i) { return b.index < i; });
     if (at != buckets_.end() && at->index == index) {
         at->count += n;
     } else {
-        buckets_.insert(at, Bucket{index, n});
+        at = buckets_.insert(at, Bucket{index, n});
     }
-    count_ += n;
+    return static_cast<std::size_t>(at - buckets_.begin());
 }
 
 void Histogram::add(std::uint64_t value, std::uint64_t n) {
-    count(bucket_of(value), n);
+    count(bucket_of(value), n, 0);
     sum_ += value * n;
     max_ = std::max(max_, value);
 }
 
 void Histogram::add_buckets(std::span<const std::uint16_t> buckets, std::uint64_t n, std::uint64_t sum,
                             std::uint64_t max) {
-    const std::uint16_t last = bucket_of(kMaxValue);
-    for (const std::uint16_t index : buckets) count(std::min(index, last), n / buckets.size());
+    constexpr std::uint16_t last = bucket_of(kMaxValue);
+    const std::uint64_t each = buckets.empty() ? 0 : n / buckets.size();
+    std::size_t at = 0;
+    for (const std::uint16_t index : buckets) at = count(std::min(index, last), each, at);
     sum_ += sum;
     max_ = std::max(max_, max);
 }

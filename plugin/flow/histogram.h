@@ -64,7 +64,8 @@ public:
     bool operator==(const Histogram&) const = default;
 
 private:
-    void count(std::uint16_t index, std::uint64_t n);
+    // `last`: where a bucket stands that is near, perhaps. Answers where this one does.
+    std::size_t count(std::uint16_t index, std::uint64_t n, std::size_t last);
     void insert_missing(const Histogram& other, std::size_t count);
     static constexpr unsigned shift_of(std::uint16_t index) {
         return index < (2u << kPrecisionBits) ? 0 : (unsigned{index} >> kPrecisionBits) - 1;

@@ -16,7 +16,7 @@
 
 #include "plugin/base/clock.h"
 #include "plugin/source/cgroup_root.h"
-#include "plugin/source/http_folds.h"
+#include "plugin/source/ring_folds.h"
 #include "plugin/source/libbpf_log.h"
 #include "plugin/source/requirements.h"
 #include "plugin/source/tls_probes.h"
@@ -138,8 +138,9 @@ struct StatToLoss {
     weir_stat stat;
     Loss loss;
 };
-constexpr std::array<StatToLoss, 15> kLossStats = {{
+constexpr std::array<StatToLoss, 16> kLossStats = {{
     {WEIR_STAT_RING_FULL_TCP, Loss::ring_full_tcp},
+    {WEIR_STAT_TCP_FOLD_FULL, Loss::tcp_fold_full},
     {WEIR_STAT_RING_FULL_HTTP, Loss::ring_full_http},
     {WEIR_STAT_HTTP_FOLD_FULL, Loss::http_flows_full},
     {WEIR_STAT_HTTP_LOST, Loss::http_lost},
@@ -321,9 +322,9 @@ private:
 
     Status attach_folds() {
         const auto& maps = skeleton_->maps;
-        const std::array<HttpFolds::Maps, 2> sets = {{
-            {bpf_map__fd(maps.folds_a), bpf_map__fd(maps.fold_latencies_a)},
-            {bpf_map__fd(maps.folds_b), bpf_map__fd(maps.fold_latencies_b)},
+        const std::array<RingFolds::Maps, 2> sets = {{
+            {bpf_map__fd(maps.folds_a), bpf_map__fd(maps.fold_latencies_a), bpf_map__fd(maps.tcp_folds_a)},
+            {bpf_map__fd(maps.folds_b), bpf_map__fd(maps.fold_latencies_b), bpf_map__fd(maps.tcp_folds_b)},
         }};
         return folds_.attach(sets, &skeleton_->bss->fold_set);
     }
@@ -411,7 +412,7 @@ private:
     }
 
     void read_folds(RecordSink& sink) {
-        const std::uint64_t folded = stats_[WEIR_STAT_RING_FULL_HTTP];
+        const std::uint64_t folded = stats_[WEIR_STAT_RING_FULL_HTTP] + stats_[WEIR_STAT_RING_FULL_TCP];
         if (folded == folded_) return;
         folded_ = folded;
         if (const Status done = folds_.sweep(sink); !done) log_.warning(done.error().message);
@@ -461,7 +462,7 @@ private:
     std::unique_ptr<UdpFlows> udp_;
     std::unique_ptr<TlsProbes> tls_;
     Link tls_walk_link_;
-    HttpFolds folds_;
+    RingFolds folds_;
     std::uint64_t folded_ = 0;  // requests that went there
     MappedRecords records_;
     RecordSink* sink_ = nullptr;  // during drain()

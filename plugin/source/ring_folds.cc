@@ -1,4 +1,4 @@
-#include "plugin/source/http_folds.h"
+#include "plugin/source/ring_folds.h"
 
 #include <bpf/bpf.h>
 #include <linux/membarrier.h>
@@ -47,7 +47,7 @@ Status empty_map(int fd, Take take) {
         std::uint32_t n = kAtOnce;
         const int error = bpf_map_lookup_and_delete_batch(fd, first ? nullptr : &from, &to, keys.data(),
                                                           values.data(), &n, nullptr);
-        if (error != 0 && errno != ENOENT) return failed("read the requests that found the ring full");
+        if (error != 0 && errno != ENOENT) return failed("read what found the ring full");
         for (std::uint32_t i = 0; i < n; i++) take(keys[i], values[i]);
         if (error != 0) return {};
         from = to;
@@ -55,16 +55,50 @@ Status empty_map(int fd, Take take) {
     }
 }
 
+Status add_tcp_fallbacks(int map) {
+    for (const auto direction : kDirections) {
+        weir_tcp_fold_key key{};
+        key.id.direction = static_cast<__u8>(direction);
+        key.id.transport = IPPROTO_TCP;
+        for (key.flags = 0; key.flags < WEIR_TCP_FLAGS_END; key.flags++) {
+            const weir_tcp_fold fold{};
+            if (bpf_map_update_elem(map, &key, &fold, BPF_ANY) != 0) {
+                return failed("prepare for connections that find the ring full");
+            }
+        }
+    }
+    return {};
+}
+
+// The first brings what was added up.
+void hand_over_connections(const weir_tcp_fold_key& key, const weir_tcp_fold& fold, RecordSink& sink) {
+    const bool is_of_all = key.id.netns == 0;
+    weir_tcp_record record{};
+    record.kind = WEIR_RECORD_TCP;
+    record.id = key.id;
+    record.time = static_cast<__u64>(system_clock().boot_ns());
+    record.flags = key.flags | (is_of_all ? WEIR_TCP_FOLDED : 0);
+    record.error = key.error;
+    record.bytes_sent = fold.bytes_sent;
+    record.bytes_received = fold.bytes_received;
+    record.retransmits = static_cast<__u32>(fold.retransmits);
+    for (std::uint64_t i = 0; i < fold.count; i++) {
+        sink.on_tcp(record);
+        record.bytes_sent = record.bytes_received = record.retransmits = 0;
+    }
+}
+
 }  // namespace
 
-Status HttpFolds::attach(std::span<const Maps, 2> sets, std::uint32_t* active) {
+Status RingFolds::attach(std::span<const Maps, 2> sets, std::uint32_t* active) {
     sets_.assign(sets.begin(), sets.end());
     active_ = active;
     return add_fallbacks(sets_[0]).and_then([this] { return add_fallbacks(sets_[1]); });
 }
 
 // Where flows are added that find no room of their own.
-Status HttpFolds::add_fallbacks(const Maps& set) {
+Status RingFolds::add_fallbacks(const Maps& set) {
+    if (Status added = add_tcp_fallbacks(set.tcp); !added) return added;
     std::uint32_t number = kFallbackNumbers;
     for (const auto direction : kDirections) {
         for (const auto flags : kFlags) {
@@ -85,7 +119,7 @@ Status HttpFolds::add_fallbacks(const Maps& set) {
     return {};
 }
 
-Status HttpFolds::read_latencies(const Maps& set) {
+Status RingFolds::read_latencies(const Maps& set) {
     latencies_.clear();
     Status done = empty_map<weir_fold_latency_key, std::uint64_t>(
         set.latencies, [this](const weir_fold_latency_key& key, std::uint64_t count) {
@@ -96,17 +130,22 @@ Status HttpFolds::read_latencies(const Maps& set) {
     return done;
 }
 
-Status HttpFolds::sweep(RecordSink& sink) {
+Status RingFolds::sweep(RecordSink& sink) {
     const Maps& set = sets_[*active_ != 0 ? 1 : 0];
     *active_ ^= 1;
     wait_for_programs();
     if (Status read = read_latencies(set); !read) return read;
+    Status read = empty_map<weir_tcp_fold_key, weir_tcp_fold>(
+        set.tcp, [&](const weir_tcp_fold_key& key, const weir_tcp_fold& fold) {
+            hand_over_connections(key, fold, sink);
+        });
+    if (!read) return read;
     return empty_map<weir_fold_key, weir_fold>(
                set.sums, [&](const weir_fold_key& key, const weir_fold& fold) { hand_over(key, fold, sink); })
         .and_then([&] { return add_fallbacks(set); });
 }
 
-void HttpFolds::hand_over(const weir_fold_key& key, const weir_fold& fold, RecordSink& sink) const {
+void RingFolds::hand_over(const weir_fold_key& key, const weir_fold& fold, RecordSink& sink) const {
     if (fold.count == 0 && fold.request_bytes == 0 && fold.response_bytes == 0) return;
     weir_http_record record{};
     record.kind = WEIR_RECORD_HTTP;

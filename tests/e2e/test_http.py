@@ -1,6 +1,7 @@
 """HTTP/1 against the server's own log: nginx with curl and wrk."""
 
 import collections
+import contextlib
 import pathlib
 import re
 import subprocess
@@ -124,19 +125,35 @@ class Curl(unittest.TestCase):
 
     def test_a_slow_server_is_seen_as_slow(self):
         with Link() as link, Weir() as weir:
-            server = subprocess.Popen(
-                in_netns(link.server, "python3", "-c", SLOW_SERVER, link.server_ip, PORT), stdout=subprocess.PIPE)
-            try:
-                server.stdout.readline()
+            with slow_server(link):
                 _, first_byte, _ = curl(link, f"http://{link.server_ip}:{PORT}/slow")
-            finally:
-                harness.stop(server)
-                server.stdout.close()
+            slow = slowest(weir, link)
             weir.stop()
             for points in ends(weir, link):
                 self.assertEqual(total(points, "count"), 1)
                 self.assertGreaterEqual(points[0]["latency"], 0.3e9)
                 self.assertLessEqual(points[0]["latency"], first_byte * 1e9)
+                request = slow[points[0]["conn_side"]]
+                self.assertEqual(request["latency"], points[0]["latency"])
+                self.assertEqual((request["path"], request["status_code"], request["retransmits"]), ("/slow", 200, 0))
+                self.assertGreaterEqual(request["server_time"], 0.29e9, "not the network's fault")
+                self.assertLess(0, request["connection_age"])
+
+    def test_a_slow_network_is_not_the_servers_fault(self):
+        with Link() as link, Weir() as weir:
+            with slow_server(link):
+                # the request's first packet is lost, and its second, 200 ms later, is not
+                with harness.inside(link.server):
+                    subprocess.run(["nft", "-f", "-"], check=True, text=True, input=(
+                        "table inet lossy {\nchain input {\ntype filter hook input priority 0\n"
+                        f"tcp dport {PORT} tcp flags & psh == psh limit rate 1/hour burst 1 packets drop\n}}\n}}\n"))
+                curl(link, f"http://{link.server_ip}:{PORT}/lost")
+            client = slowest(weir, link)["client"]
+            self.assertGreaterEqual(client["latency"], 0.5e9)
+            self.assertGreaterEqual(client["retransmits"], 1)
+            self.assertGreaterEqual(client["network_stall"], 0.2e9)
+            self.assertGreaterEqual(client["server_time"], 0.29e9)
+            self.assertEqual(client["network_stall"] + client["server_time"], client["latency"])
 
     def test_keep_alive_is_one_connection_and_many_requests(self):
         with Link() as link, Nginx(link) as nginx, Weir() as weir:
@@ -171,6 +188,26 @@ class Curl(unittest.TestCase):
                 self.assertIs(points[0]["truncated"], True)
                 self.assertTrue(path.startswith(points[0]["path"]))
                 self.assertGreater(len(points[0]["path"]), 100)
+
+
+@contextlib.contextmanager
+def slow_server(link):
+    server = subprocess.Popen(
+        in_netns(link.server, "python3", "-c", SLOW_SERVER, link.server_ip, PORT), stdout=subprocess.PIPE)
+    try:
+        server.stdout.readline()
+        yield
+    finally:
+        harness.stop(server)
+        server.stdout.close()
+
+
+def slowest(weir, link):
+    """The slow requests of both ends, by side."""
+    def found():
+        records = weir.api("flows", layer="l7", slow=1, q=f"server_ip:{link.server_ip}")["data"]
+        return len(records) == 2 and {record["conn_side"]: record for record in records}
+    return harness.wait_for(found, 10, "the slow request of both ends")
 
 
 SLOW_SERVER = """
