@@ -14,7 +14,7 @@ foreach(line IN LISTS lines)
     set(test ${CMAKE_MATCH_2})
     string(APPEND content
       "add_test([=[${PREFIX}.${suite}.${test}]=] \"${BINARY}\" \"--filter=${suite}/${test}\" \"--jobs=1\" \"--color=never\")\n"
-      "set_tests_properties([=[${PREFIX}.${suite}.${test}]=] PROPERTIES TIMEOUT 60 LABELS \"${LABELS}\""
+      "set_tests_properties([=[${PREFIX}.${suite}.${test}]=] PROPERTIES TIMEOUT 300 LABELS \"${LABELS}\""
       " FAIL_REGULAR_EXPRESSION \"LeakSanitizer|AddressSanitizer|runtime error:\")\n")
     math(EXPR found "${found} + 1")
   endif()

@@ -36,11 +36,14 @@ Columns read_columns(Params& params, RecordKind kind) {
     return out.empty() ? all : out;
 }
 
-bool read_slow(Params& params, query::Layer layer) {
+// Slow requests are of layer l7, which need not be said.
+bool read_slow(Params& params, Scope& scope) {
     constexpr std::string_view kNoYes[] = {"0", "1"};
-    const bool slow = params.choice("slow", kNoYes, 0) == 1;
-    if (slow && layer != query::Layer::l7) params.reject("slow", "slow requests are of layer l7");
-    return slow;
+    if (params.choice("slow", kNoYes, 0) == 0) return false;
+    if (!params.text("layer")) scope.layer = query::Layer::l7;
+    if (scope.layer != query::Layer::l7) params.reject("slow", "slow requests are of layer l7");
+    scope.fingerprint += "\nslow";
+    return true;
 }
 
 Table table_of(const query::RecordPage& page, RecordKind kind, const Columns& columns) {
@@ -83,9 +86,8 @@ struct FlowsQuery {
 FlowsQuery read_flows(Params& params, const Context& context) {
     FlowsQuery out;
     out.scope = read_scope(params, context.now_ns);
+    out.records.slow = read_slow(params, out.scope);
     out.records.layer = out.scope.layer;
-    out.records.slow = read_slow(params, out.scope.layer);
-    if (out.records.slow) out.scope.fingerprint += "\nslow";
     out.columns = read_columns(params, kind_of(out.records));
     out.records.limit = params.number("limit", kDefaultLimit, kMostRecords);
     const auto given = params.text("cursor");

@@ -2,7 +2,7 @@
 #include "tests/unit/bpf/http_native.h"
 
 /* UDP and DNS are not part of it: their headers need the BPF compiler. */
-#define WEIR_UDP_H
+#define WEIR_UDP_CALLS_H
 struct sock;
 struct weir_conn_id;
 static inline int on_udp(const struct sock *sk, int bytes, int received) { return 0; }

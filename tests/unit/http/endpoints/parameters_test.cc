@@ -62,7 +62,7 @@ constexpr Mistake kMistakes[] = {
     {"/api/v1/flows?fields=latency", "fields"},
     {"/api/v1/flows?cursor=1-2-3", "cursor"},
     {"/api/v1/flows?layer=l7&slow=yes", "slow"},
-    {"/api/v1/flows?slow=1", "slow"},
+    {"/api/v1/flows?layer=l4&slow=1", "slow"},
     {"/api/v1/flows?layer=l7&slow=1&fields=count", "fields"},
     {"/api/v1/flows?limit=1001", "limit"},
     {"/api/v1/flows?sort=time", "sort"},
