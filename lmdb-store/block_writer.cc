@@ -3,9 +3,9 @@
 #include <tsl/robin_map.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "lmdb-store/sequence.h"
-#include "plugin/base/bytes_hash.h"
 
 namespace weir::store {
 namespace {
@@ -14,13 +14,36 @@ bool all_zero(std::span<const std::uint64_t> values) {
     return std::all_of(values.begin(), values.end(), [](std::uint64_t v) { return v == 0; });
 }
 
-// Dictionary order of addresses: IPv4 first, each kind ascending.
-bool address_before(const Address& a, const Address& b) { return a.is_v4() != b.is_v4() ? a.is_v4() : a < b; }
-
-std::uint64_t v4_number(const Address& address) {
-    const auto& b = address.bytes;
-    return std::uint64_t{b[12]} << 24 | std::uint64_t{b[13]} << 16 | std::uint64_t{b[14]} << 8 | b[15];
+std::uint64_t half_of(const Address& address, std::size_t begin) {
+    std::uint64_t out = 0;
+    for (std::size_t i = begin; i < begin + 8; i++) out = out << 8 | address.bytes[i];
+    return out;
 }
+
+// What dictionaries are sorted by: numbers, and addresses as pairs of numbers, IPv4 first.
+struct Order {
+    bool is_v6 = false;
+    std::uint64_t high = 0;
+    std::uint64_t low = 0;
+    auto operator<=>(const Order&) const = default;
+};
+
+Order order_of(std::uint64_t number) { return {false, 0, number}; }
+Order order_of(const Address& address) {
+    const std::uint64_t low = half_of(address, 8);
+    if (address.is_v4()) return {false, 0, low & 0xffffffff};
+    return {true, half_of(address, 0), low};
+}
+
+struct Spread {
+    std::size_t operator()(std::uint64_t number) const {
+        const std::uint64_t h = number * 0x9E3779B97F4A7C15;
+        return static_cast<std::size_t>(h ^ h >> 32);
+    }
+    std::size_t operator()(const Address& address) const {
+        return (*this)(half_of(address, 0) * 31 + half_of(address, 8));
+    }
+};
 
 template <typename Value>
 struct Dictionary {
@@ -28,32 +51,31 @@ struct Dictionary {
     Numbers codes;              // for each input, its place in `values`
 };
 
-template <typename Value, typename Before>
-Dictionary<Value> code(const std::vector<Value>& input, Before before) {
+template <typename Value>
+Dictionary<Value> code(const std::vector<Value>& input) {
     Dictionary<Value> out;
-    tsl::robin_map<Value, std::uint32_t, BytesHash<Value>, BytesEqual<Value>> seen;
+    std::vector<Value> found;
+    tsl::robin_map<Value, std::uint32_t, Spread> seen;
     out.codes.reserve(input.size());
     for (const Value& value : input) {
-        if (!out.codes.empty() && value == out.values[out.codes.back()]) {
+        // Neighbours are often the same.
+        if (!out.codes.empty() && value == found[out.codes.back()]) {
             out.codes.push_back(out.codes.back());
             continue;
         }
-        const auto [at, is_new] = seen.try_emplace(value, static_cast<std::uint32_t>(out.values.size()));
-        if (is_new) out.values.push_back(value);
+        const auto [at, is_new] = seen.try_emplace(value, static_cast<std::uint32_t>(found.size()));
+        if (is_new) found.push_back(value);
         out.codes.push_back(at->second);
     }
-    std::vector<std::uint32_t> order(out.values.size());
-    for (std::uint32_t i = 0; i < order.size(); i++) order[i] = i;
-    std::sort(order.begin(), order.end(),
-              [&](std::uint32_t a, std::uint32_t b) { return before(out.values[a], out.values[b]); });
-    std::vector<Value> sorted(order.size());
+    std::vector<std::pair<Order, std::uint32_t>> order;
+    for (std::uint32_t i = 0; i < found.size(); i++) order.emplace_back(order_of(found[i]), i);
+    std::sort(order.begin(), order.end());
     std::vector<std::uint32_t> place(order.size());
     for (std::uint32_t i = 0; i < order.size(); i++) {
-        sorted[i] = out.values[order[i]];
-        place[order[i]] = i;
+        out.values.push_back(found[order[i].second]);
+        place[order[i].second] = i;
     }
     for (std::uint64_t& c : out.codes) c = place[c];
-    out.values = std::move(sorted);
     return out;
 }
 
@@ -80,7 +102,7 @@ void BlockWriter::add_numbers(Section section, std::span<const std::uint64_t> va
 
 void BlockWriter::add_attribute(Section section, const Numbers& values) {
     if (all_zero(values)) return;
-    const auto dictionary = code(values, std::less<>());
+    const auto dictionary = code(values);
     add(section, [&](ByteWriter& out) {
         write_sequence(out, dictionary.values);
         write_sequence(out, dictionary.codes);
@@ -90,10 +112,10 @@ void BlockWriter::add_attribute(Section section, const Numbers& values) {
 void BlockWriter::add_addresses(Section section, const std::vector<Address>& values) {
     const auto is_none = [](const Address& address) { return address == Address(); };
     if (std::all_of(values.begin(), values.end(), is_none)) return;
-    const auto dictionary = code(values, address_before);
+    const auto dictionary = code(values);
     Numbers v4;
     for (const Address& address : dictionary.values) {
-        if (address.is_v4()) v4.push_back(v4_number(address));
+        if (address.is_v4()) v4.push_back(order_of(address).low);
     }
     add(section, [&](ByteWriter& out) {
         write_sequence(out, v4);

@@ -179,7 +179,13 @@ int list_entries(const Transaction& transaction, Table table, std::uint64_t from
 }
 
 int put_segment_block(Transaction& transaction, const SegmentWriter::NewBlock& block) {
-    return transaction.put(transaction.databases().segment, encode_segment_key(block.key), block.block);
+    const MDB_dbi database = transaction.databases().segment;
+    for (const std::uint32_t first : block.replaced) {
+        SegmentKey key = block.key;
+        key.first = first;
+        if (const int code = transaction.erase(database, encode_segment_key(key)); code != 0) return code;
+    }
+    return transaction.put(database, encode_segment_key(block.key), block.block);
 }
 
 int erase_segments(Transaction& transaction, std::uint64_t before) {

@@ -55,7 +55,7 @@ int get_block(const Transaction& transaction, const Entry& entry, Part part, std
 int list_entries(const Transaction& transaction, Table table, std::uint64_t from, std::vector<Entry>& out,
                  std::vector<Key>& damaged);
 
-// Puts a block of a segment, in place of the one of that key.
+// Puts a block of a segment, in place of those that are in it now.
 int put_segment_block(Transaction& transaction, const SegmentWriter::NewBlock& block);
 // Removes the segments before this one.
 int erase_segments(Transaction& transaction, std::uint64_t before);

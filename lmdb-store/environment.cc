@@ -45,6 +45,12 @@ int Transaction::put(MDB_dbi database, Bytes key, Bytes value, unsigned flags) {
     return mdb_put(txn_, database, &k, &v, flags);
 }
 
+int Transaction::erase(MDB_dbi database, Bytes key) {
+    MDB_val k = val_of(key);
+    const int code = mdb_del(txn_, database, &k, nullptr);
+    return code == MDB_NOTFOUND ? 0 : code;
+}
+
 int Cursor::open(const Transaction& transaction, MDB_dbi database) {
     return mdb_cursor_open(transaction.get(), database, &cursor_);
 }

@@ -55,6 +55,7 @@ public:
     // Returns MDB_NOTFOUND, too. The value is valid until the transaction ends, or writes.
     int get(MDB_dbi database, Bytes key, Bytes& value) const;
     int put(MDB_dbi database, Bytes key, Bytes value, unsigned flags = 0);
+    int erase(MDB_dbi database, Bytes key);  // it need not be there
 
 private:
     MDB_txn* txn_ = nullptr;

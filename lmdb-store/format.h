@@ -23,9 +23,9 @@
 //   u8  part      texts, flows, requests or lookups (Part in columns.h)
 //   u32 first     number of the first subject in the block. Texts count from 1, 0 being the empty one;
 //                 the others from 0.
-// The last block of each part grows with every transaction that brings new subjects, until it is full. A
-// segment ends when it has many subjects, after a part of the retention, when the host's name changes and
-// with the process; it is dropped when no entry refers to it any more.
+// Transactions that bring new subjects add a block, and join the last small ones into it. A segment ends when
+// it has many subjects, after a part of the retention, when the host's name changes and with the process; it
+// is dropped when no entry refers to it any more.
 //
 // Header value: see EntryHeader. Numbers are varints (bytes.h) and texts have their length in front:
 //   u8 version (2), begin, end (both zigzag), host, service, segment, first and last sequence,

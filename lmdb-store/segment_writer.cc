@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
+#include <utility>
 
 #include "lmdb-store/sequence.h"
 
@@ -28,7 +29,7 @@ std::size_t place_of(Part part) {
 SegmentWriter::SegmentWriter(std::uint64_t number, const Batch& first, const Limits& limits)
     : number_(number), limits_(limits), host_(first.host), service_(first.service), begin_ns_(first.end_ns) {
     texts_.number({});
-    written_[place_of(Part::texts)] = {1, 1};
+    written_[place_of(Part::texts)].count = 1;
 }
 
 bool SegmentWriter::takes(const Batch& batch, bool begins_minute) const {
@@ -44,7 +45,8 @@ std::uint64_t SegmentWriter::unwritten_bytes() const {
     std::uint64_t subjects = 0;
     for (const Part part : kSegmentParts) {
         const Written& mark = written_[place_of(part)];
-        if (size_of(part) > mark.count) subjects += size_of(part) - mark.tail;
+        if (size_of(part) > mark.count)
+            subjects += size_of(part) - (mark.open.empty() ? mark.count : mark.open.front());
     }
     const bool has_texts = texts_.size() > written_[place_of(Part::texts)].count;
     return subjects * kSubjectBytes + (has_texts ? std::min(text_bytes_, kMaxTextBytes) : 0);
@@ -116,15 +118,35 @@ std::vector<SegmentWriter::NewBlock> SegmentWriter::unwritten(Marks& marks) cons
     marks = written_;
     for (const Part part : kSegmentParts) {
         Written& mark = marks[place_of(part)];
-        while (mark.count < size_of(part)) {
-            const std::uint32_t end = block_end(part, mark.tail);
-            // A full block is written already when what is new begins behind it.
-            if (end > mark.count) out.push_back({{number_, part, mark.tail}, encode(part, mark.tail, end)});
-            mark.count = std::max(mark.count, end);
-            if (end < size_of(part)) mark.tail = end;
-        }
+        if (mark.count < size_of(part)) add_unwritten(part, mark, out);
     }
     return out;
+}
+
+void SegmentWriter::add_unwritten(Part part, Written& mark, std::vector<NewBlock>& out) const {
+    const auto size = static_cast<std::uint32_t>(size_of(part));
+    std::uint32_t begin = mark.count;
+    std::vector<std::uint32_t> replaced;
+    while (!mark.open.empty()) {
+        const std::uint32_t first = mark.open.back();
+        if (begin - first > 2 * (size - begin)) break;
+        if (block_end(part, first) < size) {
+            // There is no room in it, nor in those before it.
+            mark.open.clear();
+            break;
+        }
+        if (begin != mark.count) replaced.push_back(begin);
+        begin = first;
+        mark.open.pop_back();
+    }
+    while (begin < size) {
+        const std::uint32_t end = block_end(part, begin);
+        out.push_back({{number_, part, begin}, encode(part, begin, end), std::exchange(replaced, {})});
+        if (end < size) mark.open.clear();
+        if (end == size) mark.open.push_back(begin);
+        begin = end;
+    }
+    mark.count = size;
 }
 
 Block SegmentWriter::encode(Part part, std::uint32_t first, std::uint32_t end) const {

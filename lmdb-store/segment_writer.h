@@ -87,16 +87,18 @@ struct RowSubjects {
 
 class SegmentWriter {
 public:
-    // How much of each part is in the store: so many subjects, the last block of which begins with `tail`.
+    // How much of each part is in the store: so many subjects. `open` are the first ones of its last blocks,
+    // which new subjects may be joined to.
     struct Written {
         std::uint32_t count = 0;
-        std::uint32_t tail = 0;
+        std::vector<std::uint32_t> open;
     };
     using Marks = std::array<Written, kSegmentParts.size()>;
 
     struct NewBlock {
         SegmentKey key;
         Block block;
+        std::vector<std::uint32_t> replaced;  // blocks behind this one's key that are in it now
     };
 
     // When a segment should end: so long after (or before) its begin, and when it takes so much of the store.
@@ -116,8 +118,9 @@ public:
     // The batch must be sound (see check_batch()). The answer is valid until the next call.
     const RowSubjects& number_rows(const Batch& batch);
 
-    // Blocks for what is not in the store, some of which replace smaller ones; and the marks for when they
-    // are.
+    // Blocks for what is not in the store, and the marks for when they are. New subjects make a block of
+    // their own, joined with those before it that are not more than twice as large: so there are few blocks,
+    // and each subject is written a few times only, however few come at once.
     std::vector<NewBlock> unwritten(Marks& marks) const;
     const Marks& written() const { return written_; }
     void set_written(const Marks& marks) { written_ = marks; }
@@ -131,6 +134,7 @@ private:
     std::uint32_t request(const Batch& batch, const Row& row);
     std::size_t size_of(Part part) const;
     std::uint32_t block_end(Part part, std::uint32_t first) const;
+    void add_unwritten(Part part, Written& mark, std::vector<NewBlock>& out) const;
     Block encode(Part part, std::uint32_t first, std::uint32_t end) const;
     template <typename Subject>
     void add_attributes(BlockWriter& out, Part part, const std::vector<Subject>& subjects,

@@ -64,6 +64,10 @@ bool Enrichment::catch_up(std::uint64_t now) {
     return false;
 }
 
+std::optional<Address> Enrichment::source(const weir_conn_id& id, std::uint64_t time) {
+    return sources_.find(id, time);
+}
+
 std::optional<Address> Enrichment::client_behind(const weir_conn_id& id) {
     if (!follows_nat_) return std::nullopt;
     return nat_.client_behind(

@@ -12,6 +12,7 @@
 #include "plugin/enrich/domains.h"
 #include "plugin/enrich/namespace_watch.h"
 #include "plugin/enrich/nat_table.h"
+#include "plugin/enrich/source_addresses.h"
 #include "plugin/flow/identity.h"
 
 namespace weir::enrich {
@@ -38,6 +39,7 @@ public:
                       std::uint64_t time) override;
     std::string_view domain(std::uint32_t netns, const Address& address, std::uint64_t time) override;
     std::optional<Translation> translation(const weir_conn_id& id, std::uint64_t time) override;
+    std::optional<Address> source(const weir_conn_id& id, std::uint64_t time) override;
     std::optional<Address> client_behind(const weir_conn_id& id) override;
     std::string_view container(std::uint64_t cgroup, std::uint32_t pid, std::uint64_t time) override;
 
@@ -49,6 +51,7 @@ private:
     Ledger& ledger_;
     Domains domains_;
     Containers containers_;
+    SourceAddresses sources_;
     NatTable nat_;
     NamespaceWatch watch_;
     tsl::robin_set<std::uint32_t> met_;  // namespaces with traffic

@@ -143,9 +143,10 @@ void FlowTable::on_udp(const weir_udp_record& record) {
     now_ = record.time;
     seen_.add(record);
     const bool is_folded = (record.flags & WEIR_UDP_FOLDED) != 0;
-    if (!is_folded && is_dropped(record.id)) return;
+    const weir_conn_id id = is_folded ? record.id : with_source(record.id);
+    if (!is_folded && is_dropped(id)) return;
     make_room();
-    L4Row& row = rows_.l4(is_folded ? find_other(record.id) : find_flow(record.id));
+    L4Row& row = rows_.l4(is_folded ? find_other(id) : find_flow(id));
     row.bytes_written += record.bytes_sent;
     row.bytes_read += record.bytes_received;
 }
@@ -155,7 +156,8 @@ void FlowTable::on_dns(const weir_dns_record& record, std::span<const std::uint8
     dns_.add(record, data);
 }
 
-void FlowTable::on_lookup(const weir_conn_id& id, std::int16_t rcode, std::uint64_t latency) {
+void FlowTable::on_lookup(const weir_conn_id& asked, std::int16_t rcode, std::uint64_t latency) {
+    const weir_conn_id id = with_source(asked);
     if (is_dropped(id)) return;
     make_room();
     DnsRow& row = rows_.dns(find_flow(id), rcode);
@@ -275,6 +277,18 @@ std::unique_ptr<Batch> FlowTable::finish(std::int64_t begin_ns, std::int64_t end
     return batch;
 }
 
+// A datagram socket need not be bound to an address.
+weir_conn_id FlowTable::with_source(const weir_conn_id& id) {
+    weir_conn_id out = id;
+    const Address local = address_of(id.local);
+    if (identity_ == nullptr || (local != Address() && local != Address::v4(0, 0, 0, 0))) return out;
+    if (const auto source = identity_->source(id, now_)) {
+        std::copy(source->bytes.begin(), source->bytes.end(), std::begin(out.local));
+        if (out.direction == WEIR_OUTGOING) memory_->local_addresses.set(*source, true);
+    }
+    return out;
+}
+
 bool FlowTable::is_dropped(const weir_conn_id& id) {
     const Address remote = address_of(id.remote);
     if (options_.drop_v6 && !remote.is_v4()) return true;
@@ -337,6 +351,8 @@ std::uint32_t FlowTable::find_flow(const weir_conn_id& id) {
 // of this host's.
 bool FlowTable::is_client_local(const weir_conn_id& id) {
     if (id.peer_is_local != 0 || identity_ == nullptr) return id.peer_is_local != 0;
+    // the kernel side does not see the addresses of sockets that are bound to none
+    if (id.transport == IPPROTO_UDP && memory_->local_addresses.find(address_of(id.remote)) != nullptr) return true;
     const auto client = identity_->client_behind(id);
     return client && memory_->local_addresses.find(*client) != nullptr;
 }

@@ -73,9 +73,10 @@ public:
 private:
     struct Memory;  // what outlives an interval
 
-    void on_lookup(const weir_conn_id& id, std::int16_t rcode, std::uint64_t latency) override;
+    void on_lookup(const weir_conn_id& asked, std::int16_t rcode, std::uint64_t latency) override;
     void on_answer(const weir_conn_id& id, const protocol::DnsMessage& answer, std::uint64_t time) override;
 
+    weir_conn_id with_source(const weir_conn_id& id);
     bool is_dropped(const weir_conn_id& id);
     void fold_client_port(std::uint16_t& port) const;
     bool is_client_local(const weir_conn_id& id);

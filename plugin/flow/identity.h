@@ -34,6 +34,9 @@ public:
     // elsewhere.
     virtual std::optional<Translation> translation(const weir_conn_id& id, std::uint64_t time) = 0;
 
+    // The address that a connection sends from whose socket is bound to none.
+    virtual std::optional<Address> source(const weir_conn_id& id, std::uint64_t time) = 0;
+
     // The client's own address, for an incoming connection whose client's address was translated on this
     // host.
     virtual std::optional<Address> client_behind(const weir_conn_id& id) = 0;

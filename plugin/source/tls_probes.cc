@@ -18,8 +18,11 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <system_error>
+#include <thread>
 
 #include "plugin/base/clock.h"
+#include "plugin/base/thread.h"
 #include "plugin/source/elf_symbols.h"
 #include "plugin/source/libbpf_log.h"
 #include "weir_bpf.skel.h"
@@ -36,6 +39,7 @@ constexpr std::int64_t kRoundNs = 30'000 * kMs;
 constexpr std::size_t kMaxDue = 1024;
 constexpr std::size_t kMaxFiles = 16384;  // remembered
 constexpr std::size_t kMaxLinks = 1024;   // about a hundred libraries
+constexpr std::size_t kDetachLanes = 64;
 
 constexpr std::array<const char*, 5> kLibraries = {
     "/usr/lib/x86_64-linux-gnu/libssl.so*", "/usr/lib64/libssl.so*", "/usr/lib/libssl.so*",
@@ -84,7 +88,24 @@ void for_each_process(Visit visit) {
 void TlsProbes::LinkDeleter::operator()(bpf_link* link) const { bpf_link__destroy(link); }
 
 TlsProbes::TlsProbes(weir_bpf& skeleton, Logger log) : skeleton_(skeleton), log_(std::move(log)) {}
-TlsProbes::~TlsProbes() = default;
+
+// With each probe the kernel waits for all that may be in it, a fifth of a second or so. It waits for many at
+// once as well, so that the end of Weir is not a matter of how many libraries there are.
+TlsProbes::~TlsProbes() {
+    const std::size_t lanes = std::min(links_.size(), kDetachLanes);
+    const auto detach = [&](std::size_t lane) {
+        for (std::size_t i = lane; i < links_.size(); i += lanes) links_[i].reset();
+    };
+    std::vector<std::thread> threads;
+    for (std::size_t lane = 0; lane < lanes; lane++) {
+        try {
+            threads.push_back(start_thread("weir-detach", [&detach, lane] { detach(lane); }));
+        } catch (const std::system_error&) {
+            detach(lane);  // no more threads here
+        }
+    }
+    for (std::thread& thread : threads) thread.join();
+}
 
 void TlsProbes::look_everywhere() {
     for_each_process([this](const std::string& pid) { look_at_process(pid); });

@@ -229,15 +229,16 @@ def show(weir, report):
               f" {one['slowest_append_ms']:.0f} ms)")
     for who, table, speed, size in report["load"]:
         print(f"{who:12} {table:10} {speed:12.0f} {size:10.1f}")
-    print(f"\n{'':54} {'Weir':>10} {'ClickHouse':>10} {'SQLite':>10}  ms")
+    print(f"\n{'':54} {'Weir':>10} {'ClickHouse':>10} {'SQLite':>10}  ms      Weir's processor time")
     for query in weir["queries"]:
         cells = [f"{query['ms']:10.1f}"]
         for other in ("clickhouse", "sqlite"):
             cells.append(f"{report[other][query['name']][0]:10.1f}" if query["name"] in report[other] else " " * 10)
-        print(f"{query['name']} {query['about']:51} {' '.join(cells)}")
+        print(f"{query['name']} {query['about']:51} {' '.join(cells)} {query['cpu_ms']:12.1f}")
     flush = weir["flush"]
     print(f"\nflush of {flush['rows_an_interval']} rows beside 8 readers: median {flush['median_ms']:.0f} ms,"
-          f" slowest {flush['slowest_ms']:.0f} ms ({flush['answers_meanwhile']} answers meanwhile)")
+          f" slowest {flush['slowest_ms']:.0f} ms, of these {flush['slowest_cpu_ms']:.0f} ms of work"
+          f" ({flush['answers_meanwhile']} answers meanwhile)")
 
 
 def main():

@@ -302,6 +302,10 @@ struct KnowsAll final : Identity {
     std::optional<Translation> translation(const weir_conn_id&, std::uint64_t) override {
         return Translation{Address::v4(10, 1, 1, 1), 8080};
     }
+    std::optional<Address> source(const weir_conn_id& id, std::uint64_t) override {
+        cr_assert_eq(id.transport, IPPROTO_UDP, "others have theirs");
+        return Address::v4(10, 0, 0, 9);
+    }
     std::optional<Address> client_behind(const weir_conn_id& id) override {
         if (id.remote_port != 61000) return std::nullopt;
         return Address::parse("10.0.0.1");
@@ -322,6 +326,36 @@ weir_dns_record dns_record(const Ends& ends, bool is_sent, std::uint64_t time) {
 }
 
 }  // namespace
+
+Test(flow_table, datagrams_of_unbound_sockets_have_the_address_that_they_go_from) {
+    Ledger ledger;
+    KnowsAll identity;
+    FlowTable table(options(), ledger, &identity);
+    weir_udp_record record{};
+    record.kind = WEIR_RECORD_UDP;
+    record.id = make_id({});
+    record.id.transport = IPPROTO_UDP;
+    record.id.direction = WEIR_OUTGOING;
+    record.bytes_sent = 5;
+    for (const bool is_v6 : {false, true}) {
+        std::fill(std::begin(record.id.local), std::end(record.id.local), __u8{0});
+        if (!is_v6) record.id.local[10] = record.id.local[11] = 0xff;
+        table.on_udp(record);
+    }
+    // and what it sends to, on this host, knows it for the host's own
+    weir_udp_record server = record;
+    server.id.direction = WEIR_INCOMING;
+    std::swap(server.id.local, server.id.remote);
+    std::swap(server.id.local_port, server.id.remote_port);
+    const Address source = Address::v4(10, 0, 0, 9);
+    std::copy(source.bytes.begin(), source.bytes.end(), std::begin(server.id.remote));
+    table.on_udp(server);
+    const auto batch = table.finish(1, 2);
+    cr_assert_eq(batch->l4.size(), 2u);
+    const Flow& client = batch->flows[batch->l4[0].flow];
+    cr_assert(client.local == source && batch->l4[0].bytes_written == 10);
+    cr_assert(batch->flows[batch->l4[1].flow].peer_is_local);
+}
 
 Test(flow_table, tells_who_the_ends_are) {
     Ledger ledger;
