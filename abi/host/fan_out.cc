@@ -46,6 +46,10 @@ weir_emit_result FanOut::offer(const std::uint8_t* bytes, std::uint64_t size, st
     return WEIR_EMIT_OK;
 }
 
+void FanOut::tell_error(const std::string& words) {
+    for (Lane& lane : lanes_) lane.tell_error(words);
+}
+
 bool FanOut::finish() {
     for (Lane& lane : lanes_) lane.tell_to_finish();
     for (Lane& lane : lanes_) {

@@ -30,6 +30,9 @@ public:
     // [any thread] Copies the bytes.
     weir_emit_result offer(const std::uint8_t* bytes, std::uint64_t size, std::uint64_t points);
 
+    // [any thread] The plugin's last error, to all that show such.
+    void tell_error(const std::string& words);
+
     // When no offer comes any more: delivers what is queued, as long as the control's finish_by() allows, and
     // reports losses. False: a target's thread hangs, and the process has to be left without it.
     bool finish();

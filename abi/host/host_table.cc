@@ -68,6 +68,7 @@ void HostTable::emit_status(weir_host_ctx ctx, weir_code code, const char* text,
     std::string line(view(text, size));
     if (line.empty()) line = code_text(code);
     self(ctx).log_.line(code == WEIR_OK ? WEIR_LOG_INFO : WEIR_LOG_WARNING, "status: " + line);
+    if (code != WEIR_OK) self(ctx).fan_out_.tell_error(line);
 } catch (const std::exception&) {
 }
 

@@ -1,6 +1,7 @@
 #include "abi/host/http_target.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "abi/host/gzip.h"
@@ -10,6 +11,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using Result = Delivery::Result;
+
+constexpr const char* kName = "weir";  // of the input, as agents list their inputs
 
 bool is_for_as_long_as_it_takes(int status) {
     constexpr int kStatuses[] = {401, 403, 404, 407, 408, 425, 429, 502, 503, 504};
@@ -34,6 +37,13 @@ public:
         const std::string body = gzipped(batch.bytes);
         if (body.empty()) return {Result::retry, "no memory to compress with", {}};
         return judge(client_.post(url_.path + url_.query, dialect_.headers, body));
+    }
+
+    void tell_error(const std::string& words) override {
+        if (dialect_.errors_path.empty()) return;
+        const nlohmann::json body = {{"input", kName}, {"source", kName}, {"err_content", words}};
+        constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
+        client_.post(dialect_.errors_path, {{"Content-Type", "application/json"}}, body.dump(-1, ' ', true, kReplace));
     }
 
 private:

@@ -25,6 +25,7 @@ struct HttpDialect {
     std::uint64_t most_points = 0;
     bool gzip = false;
     std::chrono::milliseconds give_up_after{};
+    std::string errors_path;  // where errors are told as JSON, {input, source, err_content}; empty: nowhere
 };
 
 std::unique_ptr<Target> make_http_target(HttpUrl url, HttpDialect dialect);

@@ -73,9 +73,35 @@ void Lane::work() {
 std::optional<Batch> Lane::next() {
     std::unique_lock lock(mutex_);
     for (;;) {
-        changed_.wait(lock, [this] { return !backlog_.empty() || finishing_; });
+        changed_.wait(lock, [this] { return !backlog_.empty() || finishing_ || !error_.empty(); });
+        if (!error_.empty() && !out_of_time_) {
+            lock.unlock();
+            tell_waiting_error();
+            lock.lock();
+            continue;
+        }
         if (backlog_.empty() || out_of_time_) return std::nullopt;
         if (auto batch = backlog_.first(&damaged_points_)) return batch;
+    }
+}
+
+void Lane::tell_error(const std::string& words) {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return;
+    error_ = words;
+    changed_.notify_all();
+}
+
+void Lane::tell_waiting_error() {
+    std::string words;
+    {
+        const std::lock_guard lock(mutex_);
+        words.swap(error_);
+    }
+    try {
+        target_->tell_error(words);
+    } catch (const std::exception&) {
+        // it stands in the log, too
     }
 }
 

@@ -44,6 +44,8 @@ public:
     void push(const Batch& batch);
     // A batch that others take and this one has no room for.
     void miss(const Batch& batch);
+    // What the plugin wants an operator to see; of two that wait, the later one is told.
+    void tell_error(const std::string& words);
 
     // The end, in steps, so that all lanes take them side by side: no batch comes any more, so let the queue
     // run empty; there is no time for that any more, so leave the queue as it is.
@@ -60,6 +62,7 @@ private:
 
     void work();
     std::optional<Batch> next();
+    void tell_waiting_error();
     Delivery attempt(const Batch& batch);
     bool settle(const Batch& batch);
     bool pause(std::chrono::milliseconds wait);
@@ -78,6 +81,7 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     Backlog backlog_;  // the first one is under way
+    std::string error_;  // not told yet
     bool in_trouble_ = false;
     bool finishing_ = false;
     bool out_of_time_ = false;

@@ -60,6 +60,9 @@ public:
     virtual void open() {}
     // One attempt. Bounded in time, or ended by interrupt().
     virtual Delivery deliver(const Batch& batch) = 0;
+    // The plugin's last error, for targets that show such: told once, and lost if that does not work. On
+    // deliver()'s thread, as bounded.
+    virtual void tell_error(const std::string& /*words*/) {}
     // [any thread] Makes a deliver() that is under way return soon, and later ones at once.
     virtual void interrupt() {}
 

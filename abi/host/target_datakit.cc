@@ -1,4 +1,5 @@
-// datakit:URL, the write endpoint of a DataKit agent: POST /v1/write/network?input=NAME.
+// datakit:URL, the write endpoint of a DataKit agent: POST /v1/write/network?input=NAME. What the plugin wants
+// an operator to see is told to POST /v1/lasterror.
 //
 // It tells the two formats apart by a Content-Type that must match to the letter, and reads anything else as
 // line protocol. Its own collectors send at most 256 points a request, so that is the default here; with 429
@@ -11,6 +12,7 @@ namespace {
 
 constexpr std::uint64_t kMostPoints = 256;
 constexpr const char* kPath = "/v1/write/network";
+constexpr const char* kErrorsPath = "/v1/lasterror";
 constexpr const char* kInput = "input=weir";
 
 const char* content_type(std::int32_t points_format) {
@@ -34,7 +36,8 @@ Expected<std::unique_ptr<Target>> make_datakit_target(const std::string& rest,
                         {},
                         settings.most_points != 0 ? settings.most_points : kMostPoints,
                         settings.gzip,
-                        settings.give_up_after};
+                        settings.give_up_after,
+                        kErrorsPath};
     dialect.headers.emplace("Content-Type", content_type(settings.points_format));
     return make_http_target(std::move(*url), std::move(dialect));
 }

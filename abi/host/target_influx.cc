@@ -18,7 +18,7 @@ Expected<std::unique_ptr<Target>> make_influx_target(const std::string& rest,
         url->path = "/write";
         if (url->query.empty()) url->query = "?db=weir&precision=ns";
     }
-    HttpDialect dialect{"influx:", {}, settings.most_points, settings.gzip, settings.give_up_after};
+    HttpDialect dialect{"influx:", {}, settings.most_points, settings.gzip, settings.give_up_after, {}};
     dialect.headers.emplace("Content-Type", "text/plain; charset=utf-8");
     const char* token = std::getenv("INFLUX_TOKEN");
     if (token != nullptr && url->user.empty()) {

@@ -65,7 +65,7 @@ bool Enrichment::catch_up(std::uint64_t now) {
 }
 
 std::optional<Address> Enrichment::source(const weir_conn_id& id, std::uint64_t time) {
-    return sources_.find(id, time);
+    return sources_.find(id, time, [&] { return watch_.find(id.netns); });
 }
 
 std::optional<Address> Enrichment::client_behind(const weir_conn_id& id) {

@@ -106,9 +106,12 @@ void NamespaceWatch::stop() {
 
 void NamespaceWatch::look_soon() { poke(look_fd_); }
 
-bool NamespaceWatch::knows(std::uint32_t netns) const {
+std::optional<FoundNamespace> NamespaceWatch::find(std::uint32_t netns) const {
     const std::lock_guard lock(mutex_);
-    return std::binary_search(known_.begin(), known_.end(), netns);
+    const auto at = std::lower_bound(known_.begin(), known_.end(), netns,
+                                     [](const FoundNamespace& one, std::uint32_t inode) { return one.inode < inode; });
+    if (at == known_.end() || at->inode != netns) return std::nullopt;
+    return *at;
 }
 
 // What was said before the call is either still to be read, or was read by a thread that says so until it has
@@ -314,10 +317,10 @@ void NamespaceWatch::note_problem(const Error& error) {
 
 void NamespaceWatch::publish(std::size_t left_out) {
     std::vector<std::shared_ptr<CounterFiles>> counters;
-    std::vector<std::uint32_t> known;
+    std::vector<FoundNamespace> known;
     std::size_t tracked = 0;
     for (const auto& [inode, watched] : watched_) {
-        known.push_back(inode);
+        known.push_back(watched.where);
         counters.push_back(watched.counters);
         tracked += watched.conntrack != nullptr;
     }

@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -52,7 +53,9 @@ public:
 
     // There is traffic in a namespace that may not be known yet.
     void look_soon();
-    bool knows(std::uint32_t netns) const;
+    bool knows(std::uint32_t netns) const { return find(netns).has_value(); }
+    // What stood for it when it was last looked at.
+    std::optional<FoundNamespace> find(std::uint32_t netns) const;
 
     // Whether all that connection tracking had said when this was called is in the table. Waits for it, not
     // for long.
@@ -103,7 +106,7 @@ private:
     std::atomic<std::uint64_t> overflows_{0};
     mutable std::mutex mutex_;  // of what follows
     std::vector<std::shared_ptr<CounterFiles>> counters_;
-    std::vector<std::uint32_t> known_;  // sorted
+    std::vector<FoundNamespace> known_;  // sorted by inode
     WatchStatus status_;
     bool is_started_ = false;
     std::condition_variable started_;

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <string>
 
-#include "plugin/enrich/namespaces.h"
 
 namespace weir::enrich {
 namespace {
@@ -51,7 +50,8 @@ Address source_towards(const Address& remote) {
 
 }  // namespace
 
-std::optional<Address> SourceAddresses::find(const weir_conn_id& id, std::uint64_t time) {
+std::optional<Address> SourceAddresses::find(const weir_conn_id& id, std::uint64_t time,
+                                             const std::function<std::optional<FoundNamespace>()>& where) {
     Key key;
     key.netns = id.netns;
     std::copy(std::begin(id.remote), std::end(id.remote), key.remote.bytes.begin());
@@ -59,9 +59,12 @@ std::optional<Address> SourceAddresses::find(const weir_conn_id& id, std::uint64
     Answer& answer = answers_.take(key);
     if (time >= answer.until) {
         answer = {.source = {}, .until = time + kGoodForNs};
-        const FoundNamespace where{id.netns, "/proc/" + std::to_string(id.pid) + "/ns/net"};
-        // what cannot be entered stays unknown
-        (void)in_namespace(where, [&] { answer.source = source_towards(key.remote); });
+        const auto ask = [&] { answer.source = source_towards(key.remote); };
+        const FoundNamespace owners{id.netns, "/proc/" + std::to_string(id.pid) + "/ns/net"};
+        if (!in_namespace(owners, ask)) {
+            // what cannot be entered this way either stays unknown
+            if (const auto other = where()) (void)in_namespace(*other, ask);
+        }
     }
     if (answer.source == Address()) return std::nullopt;
     return answer.source;

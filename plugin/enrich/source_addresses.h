@@ -6,9 +6,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include "bpf/events.h"
+#include "plugin/enrich/namespaces.h"
 #include "plugin/flow/address.h"
 #include "plugin/flow/recent.h"
 
@@ -16,9 +18,11 @@ namespace weir::enrich {
 
 class SourceAddresses {
 public:
-    // For a connection without a local address. Nothing when its owner has gone, there is no route, or other
-    // namespaces may not be entered (needs CAP_SYS_ADMIN).
-    std::optional<Address> find(const weir_conn_id& id, std::uint64_t time);
+    // For a connection without a local address. Its namespace is entered by way of its owner or, when that has
+    // gone, of `where`. Nothing when neither is there, there is no route, or other namespaces may not be entered
+    // (needs CAP_SYS_ADMIN).
+    std::optional<Address> find(const weir_conn_id& id, std::uint64_t time,
+                                const std::function<std::optional<FoundNamespace>()>& where);
 
 private:
     struct Key {

@@ -383,16 +383,21 @@ std::unique_ptr<Batch> FlowTable::fold(std::unique_ptr<Batch> batch) {
 }
 
 // A client's address may become known as this host's own between two records of one flow, which must not be
-// two flows: points would have the same tags.
+// two flows: points would have the same tags. Of datagrams the client may come after the server.
 bool FlowTable::join_twins() {
     bool any = false;
     for (std::uint32_t i = 0; i < rows_.flow_count(); i++) {
         Flow twin = rows_.flow_at(i);
-        if (twin.is_client() || !twin.peer_is_local) continue;
-        twin.peer_is_local = false;
-        if (!rows_.has_flow(twin)) continue;
-        rows_.set_peer_is_local(rows_.flow(twin));
-        any = true;
+        if (twin.is_client()) continue;
+        twin.peer_is_local = !twin.peer_is_local;
+        if (twin.peer_is_local) {
+            if (twin.transport != Transport::udp || memory_->local_addresses.find(twin.remote) == nullptr) continue;
+            rows_.set_peer_is_local(i);
+            any = any || rows_.has_flow(twin);
+        } else if (rows_.has_flow(twin)) {
+            rows_.set_peer_is_local(rows_.flow(twin));
+            any = true;
+        }
     }
     return any;
 }

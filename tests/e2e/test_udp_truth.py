@@ -88,6 +88,23 @@ class UdpTruth(unittest.TestCase):
             self.check_end(weir, client.pid, "outgoing", 10_000, 20_000)
             self.check_end(weir, server.pid, "incoming", 20_000, 10_000)
 
+    def test_sockets_bound_to_no_address_have_the_one_they_send_from(self):
+        script = ("import socket\ns = socket.socket(socket.AF_INET%s, socket.SOCK_DGRAM)\n"
+                  "s.sendto(b'12345', ('%s', %d)); assert len(s.recvfrom(100)[0]) == 10\n")
+        with Link() as link, Weir() as weir, Program(link.server, "server", "::", PORT):
+            for six, ip, source in (("", link.server_ip, link.client_ip), ("6", link.server_ip6, link.client_ip6)):
+                subprocess.run(harness.in_netns(link.client, sys.executable, "-c", script % (six, ip, PORT)), check=True,
+                               timeout=30)
+            weir.wait_intervals(2)
+            for ip, source in ((link.server_ip, link.client_ip), (link.server_ip6, link.client_ip6)):
+                sent = weir.points("netflow", transport="udp", direction="outgoing", dst_ip=ip, dst_port=PORT)
+                self.assertEqual({p["src_ip"] for p in sent}, {source}, "though the program has ended")
+                self.assertEqual(total(sent, "bytes_written"), 5)
+                got = weir.points("netflow", transport="udp", direction="incoming", dst_ip=source, src_port=PORT)
+                self.assertEqual({p["src_ip"] for p in got}, {ip})
+            summary = weir.api("summary", view="ip", q=f"server_port:{PORT} transport:udp")
+            self.assertEqual(summary["totals"]["bytes_written"], 10, f"each pair once: {summary}")
+
     def test_sockets_that_were_there_before(self):
         with Link() as link, Program(link.server, "server", link.server_ip, PORT) as server, \
                 Program(link.client, "client", "send", link.server_ip, PORT, COUNT) as client, Weir() as weir:

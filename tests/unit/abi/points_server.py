@@ -41,6 +41,7 @@ class PointsServer:
         self.requests = []  # (path, headers) of every one
         self.accepted = []  # points answered with 2xx, in their order, as line protocol
         self.complaints = []  # what a client did wrong
+        self.errors = []  # (Content-Type, body) of what was told to /v1/lasterror
         self.connections = set()
         self.closed = False
         self.lock = threading.Lock()
@@ -61,6 +62,11 @@ class PointsServer:
                 super().finish()
 
             def do_POST(self):
+                if self.path == "/v1/lasterror":
+                    body = self.rfile.read(int(self.headers["Content-Length"]))
+                    owner.errors.append((self.headers["Content-Type"], body))
+                    self.reply(Answer(200))
+                    return
                 with owner.lock:
                     number = len(owner.requests)
                     owner.requests.append((self.path, dict(self.headers)))

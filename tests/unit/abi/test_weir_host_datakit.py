@@ -1,5 +1,6 @@
 """weir-host run --emit datakit: every point arrives once, in requests as the agent wants them."""
 import glob
+import json
 import os
 import signal
 import threading
@@ -52,6 +53,15 @@ class DataKitTakesAll(DataKitCase):
 
     def test_over_a_unix_socket(self):
         self.assert_each_way(path=self.path("datakit.sock"))
+
+    def test_the_plugins_last_error(self):
+        server = self.serve()
+        host = self.emit(server.target(), keys={"status": 'the "disk" is full'})
+        wait_until(lambda: server.errors, "the error")
+        self.assert_arrives(host, server)
+        [(content_type, body)] = server.errors
+        self.assertEqual(content_type, "application/json")
+        self.assertEqual(json.loads(body), {"input": "weir", "source": "weir", "err_content": 'the "disk" is full'})
 
     def test_ways_to_write_a_unix_socket(self):
         path = self.path("datakit.sock")

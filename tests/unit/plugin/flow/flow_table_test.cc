@@ -337,12 +337,7 @@ Test(flow_table, datagrams_of_unbound_sockets_have_the_address_that_they_go_from
     record.id.transport = IPPROTO_UDP;
     record.id.direction = WEIR_OUTGOING;
     record.bytes_sent = 5;
-    for (const bool is_v6 : {false, true}) {
-        std::fill(std::begin(record.id.local), std::end(record.id.local), __u8{0});
-        if (!is_v6) record.id.local[10] = record.id.local[11] = 0xff;
-        table.on_udp(record);
-    }
-    // and what it sends to, on this host, knows it for the host's own
+    // what it sends to, on this host, knows it for the host's own, though it comes first
     weir_udp_record server = record;
     server.id.direction = WEIR_INCOMING;
     std::swap(server.id.local, server.id.remote);
@@ -350,11 +345,16 @@ Test(flow_table, datagrams_of_unbound_sockets_have_the_address_that_they_go_from
     const Address source = Address::v4(10, 0, 0, 9);
     std::copy(source.bytes.begin(), source.bytes.end(), std::begin(server.id.remote));
     table.on_udp(server);
+    for (const bool is_v6 : {false, true}) {
+        std::fill(std::begin(record.id.local), std::end(record.id.local), __u8{0});
+        if (!is_v6) record.id.local[10] = record.id.local[11] = 0xff;
+        table.on_udp(record);
+    }
     const auto batch = table.finish(1, 2);
     cr_assert_eq(batch->l4.size(), 2u);
-    const Flow& client = batch->flows[batch->l4[0].flow];
-    cr_assert(client.local == source && batch->l4[0].bytes_written == 10);
-    cr_assert(batch->flows[batch->l4[1].flow].peer_is_local);
+    cr_assert(batch->flows[batch->l4[0].flow].peer_is_local);
+    const Flow& client = batch->flows[batch->l4[1].flow];
+    cr_assert(client.local == source && batch->l4[1].bytes_written == 10);
 }
 
 Test(flow_table, tells_who_the_ends_are) {
