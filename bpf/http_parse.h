@@ -182,6 +182,7 @@ const char transfer_encoding[19] __weak = "transfer-encoding:";
 const char chunked_coding[8] __weak = "chunked";
 
 #define LENGTH_MAX (1ULL << 60)
+#define OTHER_CODING 255
 
 /* A character of a line that may be one of the two fields that say how long a message is. */
 static __always_inline void scan_character(struct http_lane *lane, __u8 c)
@@ -221,11 +222,15 @@ static __always_inline void scan_character(struct http_lane *lane, __u8 c)
 		return;
 	case FIELD_CODING_VALUE:
 		/* chunked counts when it is the last coding */
-		if (matched < sizeof(chunked_coding) - 1 && chunked_coding[matched] == lower)
-			lane->matched = matched + 1;
-		else if (c != '\r' && c != ' ' && c != '\t')
-			lane->matched = lower == 'c';
-		lane->chunked = lane->matched == sizeof(chunked_coding) - 1;
+		if (c == ',') {
+			lane->matched = 0;
+			lane->chunked = 0;
+		} else if (c != '\r' && c != ' ' && c != '\t') {
+			lane->matched = matched < sizeof(chunked_coding) - 1 && chunked_coding[matched] == lower ?
+						matched + 1 :
+						OTHER_CODING;
+			lane->chunked = lane->matched == sizeof(chunked_coding) - 1;
+		}
 		return;
 	}
 }

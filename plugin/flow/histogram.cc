@@ -20,16 +20,29 @@ std::size_t find_from(std::span<const Histogram::Bucket> buckets, std::size_t at
 
 }  // namespace
 
-// Where many samples lie every bucket is in use, so the next sample's stands as far from the last one's as
-// their indices do.
+// Where many samples lie nearly every bucket is in use, so the next sample's stands about as far from the last
+// one's as their indices do, and never farther.
+std::size_t Histogram::place_near(std::size_t last, std::uint16_t index) const {
+    const std::size_t size = buckets_.size();
+    if (last >= size) return size;
+    constexpr int kSteps = 8;
+    const int away = int{index} - buckets_[last].index;
+    auto at = static_cast<std::ptrdiff_t>(last) + away;
+    if (away >= 0) {
+        at = std::min(at, static_cast<std::ptrdiff_t>(size) - 1);
+        for (int i = 0; i < kSteps && buckets_[static_cast<std::size_t>(at)].index > index; i++) at--;
+    } else {
+        at = std::max(at, std::ptrdiff_t{0});
+        for (int i = 0; i < kSteps && buckets_[static_cast<std::size_t>(at)].index < index; i++) at++;
+    }
+    return buckets_[static_cast<std::size_t>(at)].index == index ? static_cast<std::size_t>(at) : size;
+}
+
 std::size_t Histogram::count(std::uint16_t index, std::uint64_t n, std::size_t last) {
     count_ += n;
-    if (last < buckets_.size()) {
-        const std::size_t at = last + index - buckets_[last].index;  // beyond the end when it is below 0
-        if (at < buckets_.size() && buckets_[at].index == index) {
-            buckets_[at].count += n;
-            return at;
-        }
+    if (const std::size_t near = place_near(last, index); near < buckets_.size()) {
+        buckets_[near].count += n;
+        return near;
     }
     auto at = std::lower_bound(buckets_.begin(), buckets_.end(), index,
                                [](const Bucket& b, std::uint16_t i) { return b.index < i; });

@@ -113,8 +113,13 @@ Result<Skeleton> load(const BpfOptions& options) {
     bpf_map__set_max_entries(skeleton->maps.udp_flows, options.udp_flows);
     bpf_program__set_autoload(skeleton->progs.weir_send, calls);
     bpf_program__set_autoload(skeleton->progs.weir_recv, calls);
+    const bool tls = calls && options.http && options.tls;
+    const bool many_uprobes = tls && takes_many_uprobes();
     for (bpf_program* program : tls_programs(*skeleton)) {
-        bpf_program__set_autoload(program, calls && options.http && options.tls);
+        bpf_program__set_autoload(program, tls);
+        if (many_uprobes && bpf_program__type(program) == BPF_PROG_TYPE_KPROBE) {
+            bpf_program__set_expected_attach_type(program, static_cast<bpf_attach_type>(kManyUprobes));
+        }
     }
     for (bpf_program* program : udp_programs(*skeleton)) {
         bpf_program__set_autoload(program, calls && options.udp);

@@ -48,23 +48,22 @@ constexpr std::array<const char*, 5> kLibraries = {
 constexpr std::array<std::string_view, 5> kFunctions = {"SSL_read", "SSL_write", "SSL_read_ex",
                                                         "SSL_write_ex", "SSL_free"};
 
+// A program and the functions that it is for.
 struct Probe {
-    std::size_t function;  // index into kFunctions
-    bool on_return;
     bpf_program* program;
+    std::vector<std::size_t> functions;  // indices into kFunctions
+    bool on_return;
 };
 
-std::array<Probe, 9> probes(const weir_bpf& skeleton) {
+std::array<Probe, 7> probes(const weir_bpf& skeleton) {
     const auto& p = skeleton.progs;
-    return {{{0, false, p.weir_ssl_read},
-             {0, true, p.weir_ssl_read_done},
-             {1, false, p.weir_ssl_write},
-             {1, true, p.weir_ssl_write_done},
-             {2, false, p.weir_ssl_read_ex},
-             {2, true, p.weir_ssl_read_done},
-             {3, false, p.weir_ssl_write_ex},
-             {3, true, p.weir_ssl_write_done},
-             {4, false, p.weir_ssl_free}}};
+    return {{{p.weir_ssl_read, {0}, false},
+             {p.weir_ssl_write, {1}, false},
+             {p.weir_ssl_read_ex, {2}, false},
+             {p.weir_ssl_write_ex, {3}, false},
+             {p.weir_ssl_read_done, {0, 2}, true},
+             {p.weir_ssl_write_done, {1, 3}, true},
+             {p.weir_ssl_free, {4}, false}}};
 }
 
 bool is_library(const std::string& path) {
@@ -85,16 +84,17 @@ void for_each_process(Visit visit) {
 
 }  // namespace
 
-void TlsProbes::LinkDeleter::operator()(bpf_link* link) const { bpf_link__destroy(link); }
+TlsProbes::TlsProbes(weir_bpf& skeleton, Logger log)
+    : skeleton_(skeleton),
+      many_at_once_(bpf_program__expected_attach_type(skeleton.progs.weir_ssl_read) == kManyUprobes),
+      log_(std::move(log)) {}
 
-TlsProbes::TlsProbes(weir_bpf& skeleton, Logger log) : skeleton_(skeleton), log_(std::move(log)) {}
-
-// With each probe the kernel waits for all that may be in it, a fifth of a second or so. It waits for many at
-// once as well, so that the end of Weir is not a matter of how many libraries there are.
+// With each the kernel waits for all that may be in it. It can wait for many at once, so that the end of Weir is
+// not a matter of how many libraries there are.
 TlsProbes::~TlsProbes() {
-    const std::size_t lanes = std::min(links_.size(), kDetachLanes);
+    const std::size_t lanes = std::min(set_.size(), kDetachLanes);
     const auto detach = [&](std::size_t lane) {
-        for (std::size_t i = lane; i < links_.size(); i += lanes) links_[i].reset();
+        for (std::size_t i = lane; i < set_.size(); i += lanes) set_[i].remove();
     };
     std::vector<std::thread> threads;
     for (std::size_t lane = 0; lane < lanes; lane++) {
@@ -191,6 +191,32 @@ void TlsProbes::look_at_line(const std::string& pid, const std::string& program,
         seen_.insert(id);
 }
 
+bool TlsProbes::keep(Uprobe probe) {
+    if (!probe.is_set()) return false;
+    set_.push_back(std::move(probe));
+    return true;
+}
+
+// How many links were made.
+std::size_t TlsProbes::set_probes(const std::string& path, const std::vector<std::uint64_t>& offsets) {
+    const LibbpfLog quiet;
+    std::size_t set = 0;
+    for (const Probe& probe : probes(skeleton_)) {
+        std::vector<std::uint64_t> at;
+        for (const std::size_t function : probe.functions) {
+            if (offsets[function] != 0) at.push_back(offsets[function]);
+        }
+        if (at.empty() || set_.size() + at.size() > kMaxLinks) continue;
+        if (many_at_once_) {
+            set += keep(set_many_uprobes(*probe.program, path, at, probe.on_return));
+            continue;
+        }
+        for (const std::uint64_t offset : at)
+            set += keep(set_uprobe(*probe.program, path, offset, probe.on_return));
+    }
+    return set;
+}
+
 // Sets the probes on a file's functions. False when the file cannot be looked at.
 bool TlsProbes::attach(const std::string& path) {
     const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -198,17 +224,7 @@ bool TlsProbes::attach(const std::string& path) {
     const auto offsets = find_functions(fd, kFunctions);
     close(fd);
     if (offsets[0] == 0 || offsets[1] == 0) return true;
-    const LibbpfLog quiet;
-    std::size_t set = 0;
-    for (const Probe& probe : probes(skeleton_)) {
-        if (offsets[probe.function] == 0 || links_.size() >= kMaxLinks) continue;
-        LIBBPF_OPTS(bpf_uprobe_opts, options, .retprobe = probe.on_return);
-        bpf_link* link = bpf_program__attach_uprobe_opts(probe.program, -1, path.c_str(),
-                                                         offsets[probe.function], &options);
-        if (link == nullptr) continue;
-        links_.emplace_back(link);
-        set++;
-    }
+    const std::size_t set = set_probes(path, offsets);
     std::error_code error;
     const auto target = std::filesystem::read_symlink(path, error);
     const std::string name = error ? path : target.string();

@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "plugin/base/log.h"
+#include "plugin/source/uprobes.h"
 
 struct weir_bpf;
-struct bpf_link;
 
 namespace weir {
 
@@ -42,20 +42,20 @@ private:
         std::int64_t at_ns = 0;
         std::uint32_t pid = 0;
     };
-    struct LinkDeleter {
-        void operator()(bpf_link* link) const;
-    };
 
     void look_at_process(const std::string& pid);
     void look_at_line(const std::string& pid, const std::string& program, const std::string& line);
     bool attach(const std::string& path);
+    std::size_t set_probes(const std::string& path, const std::vector<std::uint64_t>& offsets);
+    bool keep(Uprobe probe);
 
     weir_bpf& skeleton_;
+    const bool many_at_once_;
     const Logger log_;
     std::set<FileId> seen_;
     std::vector<Due> due_;
     std::int64_t next_round_ns_ = 0;
-    std::vector<std::unique_ptr<bpf_link, LinkDeleter>> links_;
+    std::vector<Uprobe> set_;
 };
 
 }  // namespace weir

@@ -6,8 +6,8 @@
 Wall time on a shared machine says little; instructions are steady to a few tenths of a percent. They are read
 from the processor's counters, over all processors, so everything is in: the programs in the kernel, Weir's own
 threads, caches that it cools. Modes take turns, and the median of the rounds is shown. Where the processor gives
-no counters (most virtual machines), the emulated machine does: its clock counts instructions, and its one
-processor is always busy here.
+no counters (most virtual machines), the emulated machine does: its clock counts instructions while its one
+processor is busy.
 
 --close makes wrk open a connection for each request. --check fails when L4 adds more than its limit.
 """
@@ -56,14 +56,19 @@ http {{
     return process
 
 
+def idle_ns():
+    """Time that the emulated machine had nothing to do: its clock goes on then, without instructions."""
+    return int(float(pathlib.Path("/proc/uptime").read_text().split()[1]) * 1e9)
+
+
 def measure(options):
     """Instructions for each request of one run of wrk."""
     close = ["-H", "Connection: close"] if options.close else []
     wrk = ["wrk", "-t1", "-c16", f"-d{options.seconds}s", *close, f"http://127.0.0.1:{PORT}/"]
     if options.clock_counts:
-        started = time.monotonic_ns()
+        started, idle = time.monotonic_ns(), idle_ns()
         out = subprocess.run(wrk, capture_output=True, text=True, check=True).stdout
-        instructions = time.monotonic_ns() - started
+        instructions = time.monotonic_ns() - started - (idle_ns() - idle)
     else:
         done = subprocess.run(["perf", "stat", "-a", "-x,", "-e", "instructions", *wrk], capture_output=True, text=True,
                               check=True)

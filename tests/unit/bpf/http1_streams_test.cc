@@ -258,6 +258,8 @@ Test(http1_streams, ambiguous_lengths) {
     both("Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", kChunkedBody, "and over one behind");
     both("transfer-encoding: gzip, chunked\r\n", kChunkedBody, "the last coding counts");
     both("TRANSFER-ENCODING:   Chunked  \r\n", kChunkedBody, "case and spaces");
+    both("Transfer-Encoding: xchunked\r\nContent-Length: 3\r\n", "abc", "a coding that ends like it");
+    both("Transfer-Encoding: chchunked\r\nContent-Length: 3\r\n", "abc", "a coding that begins like it");
     both("X-Content-Length: 99\r\nContent-Length-X: 99\r\nContent-Length: 3\r\n", "abc", "other fields");
     both("Content-Length: 3\r\nContent-Length: 3\r\n", "abc", "the same length twice");
     both("Content-Length:3\n", "abc", "line feeds alone");
