@@ -16,6 +16,8 @@
 
 /* Steps of one call: messages, vectors and pieces of heads. */
 #define STEPS_MAX 4096
+/* Empty vectors that a call may begin with. */
+#define EMPTY_MAX 8
 
 /*
  * A call that moves bytes. It does not stand on the stack, where the verifier would tell
@@ -514,6 +516,10 @@ __weak int weir_identify(struct http_state *http, struct weir_http_record *recor
 		return 0;
 	p.call = &scratch->call;
 	bytes = scratch->piece.bytes;
+	for (int i = 0; i < EMPTY_MAX && !p.call->bytes.here; i++) {
+		if (!user_bytes_next(&p.call->bytes))
+			break;
+	}
 	n = read_piece(&p);
 	kind = n ? http2_recognise(bytes, n, http->misses_left != 0) : 0;
 	if (kind) {

@@ -287,6 +287,20 @@ Test(http1_streams, what_is_no_http_is_left) {
     }
 }
 
+Test(http1_streams, empty_vectors) {
+    for (const bool is_server : {true, false}) {
+        Reported reported;
+        NativeEnd end(is_server, false, reported);
+        for (int i = 0; i < 3; i++) {
+            const std::string request = get("/v"), response = ok("x");
+            end.call(true, {std::string_view(), std::string_view(), request});
+            end.call(false, {std::string_view(), response, std::string_view()});
+        }
+        end.close();
+        cr_assert_eq(reported.requests["GET /v 200"], 3u, "%d", is_server);
+    }
+}
+
 Test(http1_streams, vectors_of_one_call) {
     Exchange exchange;
     exchange.client(get("/v1") + post("/v2", "body")).server(ok("hello") + kChunked);

@@ -160,7 +160,8 @@ static __u64 query(void *map, __u64 flags) { return 0; }
 
 static long read_user(void *to, __u32 n, const void *from)
 {
-	memcpy(to, from, n);
+	if (n)
+		memcpy(to, from, n);
 	return 0;
 }
 
