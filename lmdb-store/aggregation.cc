@@ -147,10 +147,11 @@ AttributeSet Aggregation::needs() const {
     return out;
 }
 
-void Aggregation::begin_look(Frame& frame) {
+bool Aggregation::begin_look(Frame& frame) {
     frame.load(predicate_.needs());
-    predicate_.begin(frame, false, mask_);
+    const bool any = predicate_.begin_pairs(frame, mask_) > 0;
     shown_.assign(mask_.size(), 0);
+    return any;
 }
 
 Status Aggregation::look_at(RowBlock& block) {
@@ -260,9 +261,12 @@ std::size_t Aggregation::place_subjects(const RowBlock& block) {
             lost_ += place == kLost ? 1 : 0;
             place = place == kLost ? kDiscard : (key_of_subject_[subject] = number_subject(subject));
         }
-        if (has_steps) place = place_of_key(place);
-        places_[row] = place;
-        taken += place != kDiscard ? 1 : 0;
+        if (place == kDiscard) {
+            places_[row] = kDiscard;
+            continue;
+        }
+        places_[row] = has_steps ? place_of_key(place) : place;
+        taken += places_[row] != kDiscard ? 1 : 0;
     }
     return taken;
 }

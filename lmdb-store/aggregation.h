@@ -29,7 +29,8 @@ public:
     // Whether all segments and blocks must be given to look_at() before the first begin(). Errors: as of
     // add().
     bool looks_first() const { return predicate_.needs_pairs(); }
-    void begin_look(Frame& frame);
+    // False: nothing of the segment need be looked at.
+    bool begin_look(Frame& frame);
     Status look_at(RowBlock& block);
     void end_look(Frame& frame);
 

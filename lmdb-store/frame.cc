@@ -153,16 +153,16 @@ void Frame::fingerprints(const Tuples& tuples, std::vector<Fingerprint>& out) {
     }
 }
 
-void Frame::set_example(const Tuples& tuples, std::uint32_t at) {
+void Frame::set_example(AttributeSet attributes, bool of_flows, std::uint32_t at) {
     example_.strings = StringTable();
     Flow& flow = example_.flows[0] = Flow();
     L7Row& request = example_.l7[0] = L7Row();
     DnsRow& lookup = example_.dns[0] = DnsRow();
     for (std::size_t i = 0; i < kAttributeCount; i++) {
         const auto attribute = static_cast<Attribute>(i);
-        if (!has(tuples.attributes, attribute)) continue;
+        if (!has(attributes, attribute)) continue;
         const AttributeColumn& column = columns_[i];
-        const std::uint32_t code = code_at(attribute, tuples.of_flows, at);
+        const std::uint32_t code = code_at(attribute, of_flows, at);
         if (info(attribute).type == AttributeType::address) {
             flow.*address_of(attribute) = column.addresses[code];
             continue;

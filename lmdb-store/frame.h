@@ -78,7 +78,19 @@ public:
     // Calls f(batch, row) with a batch and a row that have the values of a tuple, and no others.
     template <typename F>
     auto with_example(const Tuples& tuples, std::uint32_t code, F f) {
-        set_example(tuples, tuples.examples[code]);
+        set_example(tuples.attributes, tuples.of_flows, tuples.examples[code]);
+        return with_what_is_set(f);
+    }
+    // The same with these attributes of one subject.
+    template <typename F>
+    auto with_subject(AttributeSet attributes, std::uint32_t subject, F f) {
+        set_example(attributes, false, subject);
+        return with_what_is_set(f);
+    }
+
+private:
+    template <typename F>
+    auto with_what_is_set(F f) {
         const Batch& batch = example_;
         switch (layer_) {
             case query::Layer::l7: return f(batch, batch.l7[0]);
@@ -87,9 +99,7 @@ public:
         }
         return f(batch, batch.l4[0]);
     }
-
-private:
-    void set_example(const Tuples& tuples, std::uint32_t at);
+    void set_example(AttributeSet attributes, bool of_flows, std::uint32_t at);
     void combine(Tuples& tuples, Attribute attribute);
     void number(Tuples& tuples, std::uint64_t limit);
     std::uint32_t code_at(Attribute attribute, bool of_flows, std::uint32_t at) const;

@@ -165,33 +165,48 @@ Status Predicate::compare_column(const Term& term, const RowBlock& block, Mask& 
     return {};
 }
 
+// For each combination of traits, whether `is` says so of its flows.
+void Predicate::look_at_traits(Frame& frame, const Tuples& traits, bool (*is)(const Flow&)) {
+    verdicts_.resize(traits.size());
+    for (std::uint32_t code = 0; code < verdicts_.size(); code++) {
+        verdicts_[code] = frame.with_example(
+            traits, code, [is](const Batch& batch, const auto&) { return std::uint8_t{is(batch.flows[0])}; });
+    }
+}
+
+std::size_t Predicate::begin_pairs(Frame& frame, Mask& out) {
+    if (begin(frame, false, out) == 0) return 0;
+    const Tuples& traits = frame.tuples(set_of(Attribute::traits));
+    look_at_traits(frame, traits, query::is_clients_row_of_pair);
+    std::size_t count = 0;
+    for (std::uint32_t subject = 0; subject < out.size(); subject++) {
+        out[subject] &= verdicts_[frame.code_of(traits, subject)];
+        count += out[subject];
+    }
+    return count;
+}
+
 void Predicate::note_pairs(Frame& frame, const Mask& shown) {
-    const Tuples& tuples = frame.tuples(kPairs);
-    std::vector<std::uint8_t> noted(tuples.size(), 0);
     for (std::uint32_t subject = 0; subject < shown.size(); subject++) {
         if (shown[subject] == 0) continue;
-        const std::uint32_t code = frame.code_of(tuples, subject);
-        if (std::exchange(noted[code], std::uint8_t{1}) != 0) continue;
-        frame.with_example(tuples, code, [this](const Batch& batch, const auto&) {
-            const Flow& flow = batch.flows[0];
-            if (query::is_clients_row_of_pair(flow)) pairs_.insert(query::pair_of(flow));
+        frame.with_subject(kPairs, subject, [this](const Batch& batch, const auto&) {
+            return pairs_.insert(query::pair_of(batch.flows[0])).second;
         });
     }
 }
 
+// Few subjects are of a pair and taken as well, so each of these is looked at by itself.
 void Predicate::leave_out_counted_elsewhere(Frame& frame, Mask& out) {
-    const Tuples& tuples = frame.tuples(needs_pairs_ ? kPairs : set_of(Attribute::traits));
-    verdicts_.resize(tuples.size());
-    for (std::uint32_t code = 0; code < verdicts_.size(); code++) {
-        verdicts_[code] = frame.with_example(tuples, code, [this](const Batch& batch, const auto&) {
-            const Flow& flow = batch.flows[0];
-            if (!query::is_servers_row_of_pair(flow)) return std::uint8_t{1};
-            const bool is_there = !needs_pairs_ || pairs_.contains(query::pair_of(flow));
-            return static_cast<std::uint8_t>(is_there ? 0 : 1);
-        });
+    const Tuples& traits = frame.tuples(set_of(Attribute::traits));
+    look_at_traits(frame, traits, query::is_servers_row_of_pair);
+    for (std::uint32_t subject = 0; subject < out.size(); subject++) {
+        if (out[subject] == 0 || verdicts_[frame.code_of(traits, subject)] == 0) continue;
+        const bool is_there =
+            !needs_pairs_ || frame.with_subject(kPairs, subject, [this](const Batch& batch, const auto&) {
+                return pairs_.contains(query::pair_of(batch.flows[0]));
+            });
+        if (is_there) out[subject] = 0;
     }
-    for (std::uint32_t subject = 0; subject < out.size(); subject++)
-        out[subject] &= verdicts_[frame.code_of(tuples, subject)];
 }
 
 }  // namespace weir::store

@@ -36,7 +36,10 @@ public:
 
     // Whether all segments and their blocks must be shown to note_pairs() before the first begin().
     bool needs_pairs() const { return needs_pairs_; }
-    // `shown`: subjects of the segment that rows which apply() takes are about.
+    // Turns to a segment for that: subjects that may be the client's side of a pair and be taken, whatever their
+    // rows. Returns how many; without any there is nothing to note.
+    std::size_t begin_pairs(Frame& frame, Mask& out);
+    // `shown`: those of them that rows which apply() takes are about.
     void note_pairs(Frame& frame, const Mask& shown);
 
     // Turns to a segment: which subjects may be taken, whatever their rows. `counting`: without what is
@@ -70,6 +73,7 @@ private:
     Status evaluate_term(const Term& term, RowBlock& block, Mask& out);
     Status compare_column(const Term& term, const RowBlock& block, Mask& out);
     void leave_out_counted_elsewhere(Frame& frame, Mask& out);
+    void look_at_traits(Frame& frame, const Tuples& traits, bool (*is)(const Flow&));
 
     bool each_flow_once_;
     bool needs_pairs_;

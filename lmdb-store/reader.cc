@@ -46,10 +46,7 @@ public:
 
     Status look(Aggregation& aggregation) {
         const auto done = each_segment(
-            [&](Frame& frame) {
-                aggregation.begin_look(frame);
-                return true;
-            },
+            [&](Frame& frame) { return aggregation.begin_look(frame); },
             [&](RowBlock& block, std::int64_t) -> Result<std::uint64_t> {
                 return aggregation.look_at(block).map([] { return std::uint64_t{0}; });
             },
