@@ -38,7 +38,10 @@ class Served:
 
     def on_readable(self):
         want = self.left or REQUEST.size - len(self.head)
-        data = self.connection.recv(min(want, len(CHUNK)))
+        try:
+            data = self.connection.recv(min(want, len(CHUNK)))
+        except ConnectionResetError:
+            return False
         if not data:
             return False
         if self.left:

@@ -4,6 +4,7 @@ import collections
 import contextlib
 import pathlib
 import re
+import signal
 import subprocess
 import tempfile
 import time
@@ -280,6 +281,15 @@ class Saturation(unittest.TestCase):
 
     RING = '[inputs.weir.limits]\nring = "64KiB"'
 
+    def overload(self, link, weir, *options):
+        """Traffic while nobody empties the ring for a second."""
+        wrk = subprocess.Popen(in_netns(link.client, "wrk", "-t2", "-c32", "-d4s", *options), stdout=subprocess.DEVNULL)
+        time.sleep(1)
+        weir.process.send_signal(signal.SIGSTOP)
+        time.sleep(1)
+        weir.process.send_signal(signal.SIGCONT)
+        self.assertEqual(wrk.wait(timeout=60), 0)
+
     def check(self, link, nginx, weir):
         weir.wait_intervals(2)
         truth = nginx.requests()
@@ -304,14 +314,12 @@ class Saturation(unittest.TestCase):
                 Weir(config=self.RING) as weir:
             script.write(MANY_PATHS)
             script.flush()
-            sh = in_netns(link.client, "wrk", "-t2", "-c32", "-d4s", "-s", script.name, nginx.url("/"))
-            subprocess.run(sh, check=True, stdout=subprocess.DEVNULL)
+            self.overload(link, weir, "-s", script.name, nginx.url("/"))
             self.check(link, nginx, weir)
 
     def test_a_connection_for_each_request(self):
         with Link() as link, Nginx(link) as nginx, Weir(config=self.RING) as weir:
-            subprocess.run(in_netns(link.client, "wrk", "-t2", "-c32", "-d4s", "-H", "Connection: close", nginx.url("/hello")),
-                           check=True, stdout=subprocess.DEVNULL)
+            self.overload(link, weir, "-H", "Connection: close", nginx.url("/hello"))
             self.check(link, nginx, weir)
 
 

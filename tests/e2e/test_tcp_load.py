@@ -5,7 +5,9 @@ WEIR_LOAD_SECONDS makes the second part last longer.
 
 import contextlib
 import os
+import signal
 import subprocess
+import time
 import unittest
 
 import harness
@@ -140,6 +142,10 @@ class Load(unittest.TestCase):
             prepare(link.client)
             with Program(link.client, "serve", link.client_ip, PORT, 100, 200, "once") as server, \
                     Program(link.client, "rate", link.client_ip, PORT, 100, 200, 20_000, 3) as client:
+                time.sleep(1)
+                weir.process.send_signal(signal.SIGSTOP)  # nobody empties it for a second
+                time.sleep(1)
+                weir.process.send_signal(signal.SIGCONT)
                 made = client.end()
                 self.assertEqual(server.end(), made)
             weir.wait_intervals(2)
