@@ -1,6 +1,7 @@
 """Real receivers take every line, over TCP and a unix socket, and get each point once, though they are away for a while."""
 
 import http.server
+import os
 import pathlib
 import tempfile
 import threading
@@ -12,7 +13,7 @@ import receivers
 from harness import Link, Traffic, Weir
 from test_formats import HOSTILE_PATHS, Server, request
 
-AWAY = 12  # seconds
+AWAY = int(os.environ.get("WEIR_AWAY_SECONDS", "12"))
 
 
 class Talk:
