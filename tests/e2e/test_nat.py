@@ -1,7 +1,9 @@
 """Translated connections: a client, a router that translates as kube-proxy does, and two servers behind it, each in a
 network namespace of its own. The client knows the service's address only."""
 
+import contextlib
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -133,6 +135,18 @@ class Cluster:
                               capture_output=True, text=True).stdout
 
 
+def namespaces():
+    """The network namespaces that there are: of processes, and those with a name."""
+    found = set()
+    for link in pathlib.Path("/proc").glob("[0-9]*/ns/net"):
+        with contextlib.suppress(OSError):
+            found.add(os.readlink(link))
+    for mount in pathlib.Path("/run/netns").glob("*"):
+        with contextlib.suppress(OSError):
+            found.add(f"net:[{mount.stat().st_ino}]")
+    return found
+
+
 class Nat(unittest.TestCase):
     N, SIZE = 40, 1000
 
@@ -194,14 +208,16 @@ class Nat(unittest.TestCase):
 
     def test_a_namespace_that_begins_later_and_one_that_ends(self):
         with Weir() as weir:
-            before = weir.api("status")["namespaces"]["known"]
+            def all_known():
+                return weir.api("status")["namespaces"]["known"] == len(namespaces())
+
             with Cluster(masquerade=False) as cluster:
-                wait_for(lambda: weir.api("status")["namespaces"]["known"] >= before + 4, 5, "namespaces are known")
+                wait_for(all_known, 10, "namespaces are known")
                 self.assertEqual(weir.api("status")["namespaces"]["known"], weir.api("status")["namespaces"]["tracked"])
                 cluster.run(CLIENT, SERVICE, SERVICE_PORT, self.N, self.SIZE)
                 weir.wait_intervals(2)
                 self.check(weir, cluster)
-            wait_for(lambda: weir.api("status")["namespaces"]["known"] <= before, 5, "namespaces are let go")
+            wait_for(all_known, 10, "namespaces are let go")
 
     def test_ipv6(self):
         with Cluster(masquerade=False) as cluster, Weir() as weir:
