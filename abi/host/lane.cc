@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <utility>
 
 #include "abi/host/split_points.h"
 
@@ -75,8 +76,9 @@ std::optional<Batch> Lane::next() {
     for (;;) {
         changed_.wait(lock, [this] { return !backlog_.empty() || finishing_ || !error_.empty(); });
         if (!error_.empty() && !out_of_time_) {
+            const std::string words = std::exchange(error_, {});
             lock.unlock();
-            tell_waiting_error();
+            pass_on(words);
             lock.lock();
             continue;
         }
@@ -92,17 +94,10 @@ void Lane::tell_error(const std::string& words) {
     changed_.notify_all();
 }
 
-void Lane::tell_waiting_error() {
-    std::string words;
-    {
-        const std::lock_guard lock(mutex_);
-        words.swap(error_);
-    }
-    try {
-        target_->tell_error(words);
-    } catch (const std::exception&) {
-        // it stands in the log, too
-    }
+// What a library throws is no trouble here: the error stands in the log, too.
+void Lane::pass_on(const std::string& error) try {
+    target_->tell_error(error);
+} catch (const std::exception&) {
 }
 
 // A library's exception, or a want of memory, is one more reason to try again.

@@ -62,7 +62,7 @@ private:
 
     void work();
     std::optional<Batch> next();
-    void tell_waiting_error();
+    void pass_on(const std::string& error);
     Delivery attempt(const Batch& batch);
     bool settle(const Batch& batch);
     bool pause(std::chrono::milliseconds wait);

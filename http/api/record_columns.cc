@@ -1,6 +1,7 @@
 #include "http/api/record_columns.h"
 
 #include <array>
+#include <type_traits>
 #include <variant>
 
 #include "plugin/query/field_values.h"
@@ -56,24 +57,25 @@ Json json_of(const FieldValue& value) {
     return nullptr;
 }
 
-template <typename Row>
-void add_cells(Table& table, const Batch& batch, const Row& row, std::int64_t time_ns,
-               std::span<const RecordColumn> columns, const SlowRow* slow = nullptr) {
+Json cell(const RecordColumn& column, const Batch& batch, const auto& row, std::int64_t time_ns,
+          const SlowRow* slow) {
     FieldScratch scratch;
-    auto& cells = table.rows.emplace_back();
-    cells.reserve(columns.size());
-    for (const RecordColumn& column : columns) {
-        if (column.field) {
-            cells.push_back(json_of(field_value(batch, row, *column.field, scratch)));
-        } else if (column.evidence != nullptr) {
-            cells.push_back(slow != nullptr ? column.evidence(*slow) : Json(nullptr));
-        } else {
-            cells.push_back(json_time(time_ns));
-        }
-    }
+    if (column.field) return json_of(field_value(batch, row, *column.field, scratch));
+    if (column.evidence == nullptr) return json_time(time_ns);
+    return slow != nullptr ? column.evidence(*slow) : Json(nullptr);
 }
 
 }  // namespace
+
+RecordKind record_kind(query::Layer layer, bool slow) {
+    if (slow) return RecordKind::slow;
+    switch (layer) {
+        case query::Layer::l4: return RecordKind::l4;
+        case query::Layer::l7: return RecordKind::l7;
+        case query::Layer::dns: break;
+    }
+    return RecordKind::dns;
+}
 
 std::vector<RecordColumn> record_columns(RecordKind kind) {
     std::vector<RecordColumn> out = {{.name = "time"}};
@@ -87,24 +89,23 @@ std::vector<RecordColumn> record_columns(RecordKind kind) {
     return out;
 }
 
-void add_record(Table& table, const Batch& batch, const L4Row& row, std::int64_t time_ns,
+template <typename Row>
+void add_record(Table& table, const Batch& batch, const Row& row, std::int64_t time_ns,
                 std::span<const RecordColumn> columns) {
-    add_cells(table, batch, row, time_ns, columns);
+    auto& cells = table.rows.emplace_back();
+    cells.reserve(columns.size());
+    if constexpr (std::is_same_v<Row, SlowRow>) {
+        const L7Row request = query::request_of(row);
+        for (const RecordColumn& column : columns)
+            cells.push_back(cell(column, batch, request, row.time_ns, &row));
+    } else {
+        for (const RecordColumn& column : columns) cells.push_back(cell(column, batch, row, time_ns, nullptr));
+    }
 }
 
-void add_record(Table& table, const Batch& batch, const L7Row& row, std::int64_t time_ns,
-                std::span<const RecordColumn> columns) {
-    add_cells(table, batch, row, time_ns, columns);
-}
-
-void add_record(Table& table, const Batch& batch, const DnsRow& row, std::int64_t time_ns,
-                std::span<const RecordColumn> columns) {
-    add_cells(table, batch, row, time_ns, columns);
-}
-
-void add_record(Table& table, const Batch& batch, const SlowRow& row, std::int64_t,
-                std::span<const RecordColumn> columns) {
-    add_cells(table, batch, query::request_of(row), row.time_ns, columns, &row);
-}
+template void add_record(Table&, const Batch&, const L4Row&, std::int64_t, std::span<const RecordColumn>);
+template void add_record(Table&, const Batch&, const L7Row&, std::int64_t, std::span<const RecordColumn>);
+template void add_record(Table&, const Batch&, const DnsRow&, std::int64_t, std::span<const RecordColumn>);
+template void add_record(Table&, const Batch&, const SlowRow&, std::int64_t, std::span<const RecordColumn>);
 
 }  // namespace weir::http

@@ -17,11 +17,6 @@ constexpr std::size_t kMostRecords = 1000;
 
 using Columns = std::vector<RecordColumn>;
 
-RecordKind kind_of(const query::RecordQuery& records) {
-    if (records.slow) return RecordKind::slow;
-    return records.layer == query::Layer::l4 ? RecordKind::l4 : RecordKind::l7;
-}
-
 Columns read_columns(Params& params, RecordKind kind) {
     const Columns all = record_columns(kind);
     Columns out;
@@ -88,7 +83,7 @@ FlowsQuery read_flows(Params& params, const Context& context) {
     out.scope = read_scope(params, context.now_ns);
     out.records.slow = read_slow(params, out.scope);
     out.records.layer = out.scope.layer;
-    out.columns = read_columns(params, kind_of(out.records));
+    out.columns = read_columns(params, record_kind(out.scope.layer, out.records.slow));
     out.records.limit = params.number("limit", kDefaultLimit, kMostRecords);
     const auto given = params.text("cursor");
     if (given) {
@@ -116,7 +111,7 @@ ApiResult flows(const Context& context) {
 
     const auto page = records(context, flows.records);
     if (!page) return tl::unexpected(page.error());
-    const Table table = table_of(*page, kind_of(flows.records), flows.columns);
+    const Table table = table_of(*page, record_kind(flows.scope.layer, flows.records.slow), flows.columns);
     const auto& range = flows.scope.range;
     const std::string next = page->next_cursor.empty()
                                  ? std::string()

@@ -18,21 +18,12 @@ using http::Table;
 
 constexpr std::size_t kPage = 10'000;
 
-http::RecordKind kind_of(const Arguments& arguments) {
-    if (arguments.slow) return http::RecordKind::slow;
-    switch (arguments.layer) {
-        case query::Layer::l4: return http::RecordKind::l4;
-        case query::Layer::l7: return http::RecordKind::l7;
-        default: return http::RecordKind::dns;
-    }
-}
-
 class Dump {
 public:
     explicit Dump(const Arguments& arguments)
         : arguments_(arguments),
           part_(arguments.slow ? Part::slow : part_of(arguments.layer)),
-          columns_(http::record_columns(kind_of(arguments))),
+          columns_(http::record_columns(http::record_kind(arguments.layer, arguments.slow))),
           encoder_(make_encoder(PointFormat::line_protocol, {})) {
         for (const auto& column : columns_) table_.columns.push_back({std::string(column.name)});
     }

@@ -5,6 +5,7 @@ store and a port of its own, so tests do not see each other; but every Weir sees
 select what is theirs by address, port or PID.
 """
 
+import collections
 import contextlib
 import ctypes
 import json
@@ -184,6 +185,12 @@ class Weir:
             stop(self.process)
             self.log_file.close()
 
+    def hold(self, seconds):
+        """Stops the process for a while: nobody empties the ring."""
+        self.process.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        self.process.send_signal(signal.SIGCONT)
+
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
@@ -267,6 +274,21 @@ def bpf_objects():
 def wait_until_detached(before):
     """Nothing is held that was not before; the kernel frees what is closed a little later."""
     wait_for(lambda: bpf_objects() <= before, 10, "programs and maps are gone")
+
+
+def counts(points):
+    """How many requests of each method, path and status."""
+    out = collections.Counter()
+    for p in points:
+        if p["count"]:
+            out[p["method"], p["path"], p["status_code"]] += p["count"]
+    return out
+
+
+def is_sanitized():
+    """Whether the build under test is one with sanitizers: it needs several times the time and memory."""
+    cache = BUILD / "CMakeCache.txt"
+    return cache.exists() and bool(re.search(r"^WEIR_SANITIZE:\w+=\S", cache.read_text(), re.MULTILINE))
 
 
 def require(condition, reason):

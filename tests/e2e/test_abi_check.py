@@ -10,7 +10,6 @@ CONFIG = """\
 [[inputs.weir]]
 interval = "1s"
 loopback = "keep"
-l7net_enabled = ["httpflow"]
 [inputs.weir.store]
 path = "@DIR@/store"
 [inputs.weir.http]

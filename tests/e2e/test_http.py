@@ -1,64 +1,24 @@
 """HTTP/1 against the server's own log: nginx with curl and wrk."""
 
-import collections
 import contextlib
-import pathlib
 import re
-import signal
 import subprocess
 import tempfile
 import time
 import unittest
 
 import harness
-from harness import Link, Weir, in_netns, total
+from harness import Link, Weir, counts, in_netns, total
+from nginx import NginxServer
 
 PORT = 8080
-LOG_FORMAT = "$request_method $uri $status $request_length $bytes_sent $pid $connection"
 
 
-class Nginx:
-    """One worker, its log as the truth."""
-
-    def __init__(self, link, locations=""):
-        self.link, self.locations = link, locations
-
-    def __enter__(self):
-        self.directory = tempfile.TemporaryDirectory(prefix="weir-nginx-")
-        root = pathlib.Path(self.directory.name)
-        self.log = root / "access.log"
-        (root / "big").write_bytes(b"x" * 3_000_000)
-        (root / "nginx.conf").write_text(f"""
-daemon off; worker_processes 1; pid {root}/pid; error_log {root}/error.log; user root;
-events {{ worker_connections 1024; }}
-http {{
-  log_format truth '{LOG_FORMAT}'; access_log {self.log} truth; sendfile on; keepalive_requests 10000000;
-  client_body_temp_path {root}/body; proxy_temp_path {root}/proxy; fastcgi_temp_path {root}/fastcgi;
-  uwsgi_temp_path {root}/uwsgi; scgi_temp_path {root}/scgi;
-  server {{
-    listen {self.link.server_ip}:{PORT}; root {root};
-    location /hello {{ return 200 "hello\\n"; }}
-    location /gone {{ return 404 "gone\\n"; }}
+class Nginx(NginxServer):
+    def __init__(self, link):
+        super().__init__(link, f"""listen {link.server_ip}:{PORT};
     location /moved {{ return 302 /hello; }}
-    location /broken {{ return 503 "broken\\n"; }}
-    {self.locations}
-  }}
-}}""")
-        self.process = subprocess.Popen(in_netns(self.link.server, "nginx", "-c", root / "nginx.conf"))
-        harness.wait_for(lambda: (root / "pid").exists() and (root / "pid").read_text().strip(), what="nginx")
-        self.worker_pid = harness.wait_for(self.worker, what="nginx's worker")
-        return self
-
-    def __exit__(self, *_):
-        harness.stop(self.process)
-        self.directory.cleanup()
-
-    def worker(self):
-        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return children and children[0]
-
-    def requests(self):
-        return [line.split() for line in self.log.read_text().splitlines()]
+    location /broken {{ return 503 "broken\\n"; }}""", log="$request_length $bytes_sent $pid $connection", big=3_000_000)
 
     def url(self, path):
         return f"http://{self.link.server_ip}:{PORT}{path}"
@@ -79,14 +39,6 @@ def ends(weir, link):
             weir.points("httpflow", src_ip=link.server_ip, dst_ip=link.client_ip))
 
 
-def counts(points):
-    seen = collections.Counter()
-    for p in points:
-        if p["count"]:
-            seen[p["method"], p["path"], p["status_code"]] += p["count"]
-    return seen
-
-
 class Curl(unittest.TestCase):
     def test_methods_paths_and_status_equal_the_servers_log(self):
         with Link() as link, Nginx(link) as nginx, Weir() as weir:
@@ -97,7 +49,7 @@ class Curl(unittest.TestCase):
             curl(link, "-I", nginx.url("/hello"))
             curl(link, "-d", "a=b" * 1000, nginx.url("/hello/form"))
             weir.stop()
-            truth = collections.Counter((m, p, int(s)) for m, p, s, *_ in nginx.requests())
+            truth = nginx.truth()
             client, server = ends(weir, link)
             self.assertEqual(total(client, "count"), 13)
             self.assertEqual(total(server, "count"), 13)
@@ -285,9 +237,7 @@ class Saturation(unittest.TestCase):
         """Traffic while nobody empties the ring for a second."""
         wrk = subprocess.Popen(in_netns(link.client, "wrk", "-t2", "-c32", "-d4s", *options), stdout=subprocess.DEVNULL)
         time.sleep(1)
-        weir.process.send_signal(signal.SIGSTOP)
-        time.sleep(1)
-        weir.process.send_signal(signal.SIGCONT)
+        weir.hold(1)
         self.assertEqual(wrk.wait(timeout=60), 0)
 
     def check(self, link, nginx, weir):

@@ -1,56 +1,23 @@
 """HTTP/2 in the clear and by ALPN, and gRPC: curl, nghttp, h2load, nginx, python3-grpcio, against the server's log."""
 
-import collections
-import pathlib
 import shutil
 import subprocess
-import sys
-import tempfile
 import unittest
 
 import harness
-from harness import Link, Weir, in_netns
-from test_http_tls import Certificate, Server, seen
+from harness import Link, Weir, counts, in_netns
+from nginx import NginxServer
+from test_http_tls import Certificate, Server
 
 CLEAR, TLS = 8081, 8443
 
 
-class Nginx:
-    """HTTP/2 on two ports; its log is the truth."""
+class Nginx(NginxServer):
+    """HTTP/2 on two ports."""
 
     def __init__(self, link, certificate):
-        self.link, self.certificate = link, certificate
-
-    def __enter__(self):
-        self.directory = tempfile.TemporaryDirectory(prefix="weir-nginx-")
-        root = pathlib.Path(self.directory.name)
-        self.log = root / "access.log"
-        (root / "big").write_bytes(b"x" * 1_000_000)
-        (root / "nginx.conf").write_text(f"""
-daemon off; worker_processes 1; pid {root}/pid; error_log {root}/error.log; user root;
-events {{ worker_connections 1024; }}
-http {{
-  log_format truth '$server_port $request_method $uri $status'; access_log {self.log} truth; keepalive_requests 10000000;
-  client_body_temp_path {root}/body; proxy_temp_path {root}/proxy; fastcgi_temp_path {root}/fastcgi;
-  uwsgi_temp_path {root}/uwsgi; scgi_temp_path {root}/scgi;
-  server {{
-    listen {self.link.server_ip}:{CLEAR} http2; listen {self.link.server_ip}:{TLS} ssl http2; root {root};
-    ssl_certificate {self.certificate.cert}; ssl_certificate_key {self.certificate.key};
-    location /hello {{ return 200 "hello\\n"; }}
-    location /gone {{ return 404 "gone\\n"; }}
-  }}
-}}""")
-        self.process = subprocess.Popen(in_netns(self.link.server, "nginx", "-c", root / "nginx.conf"))
-        harness.wait_for(lambda: (root / "pid").exists() and (root / "pid").read_text().strip(), what="nginx")
-        return self
-
-    def __exit__(self, *_):
-        harness.stop(self.process)
-        self.directory.cleanup()
-
-    def truth(self, port):
-        lines = [line.split() for line in self.log.read_text().splitlines()]
-        return collections.Counter((m, p, int(s)) for at, m, p, s in lines if at == str(port))
+        super().__init__(link, f"listen {link.server_ip}:{CLEAR} http2; listen {link.server_ip}:{TLS} ssl http2;"
+                               f"{certificate.directives}", log="$server_port", big=1_000_000)
 
 
 class Http2(unittest.TestCase):
@@ -65,11 +32,11 @@ class Http2(unittest.TestCase):
         return f"{'https' if port == TLS else 'http'}://{self.link.server_ip}:{port}{path}"
 
     def check(self, weir, nginx, port):
-        truth = nginx.truth(port)
+        truth = nginx.truth(str(port))
         self.assertTrue(truth)
         for points in (weir.points("httpflow", src_ip=self.link.server_ip, src_port=str(port)),
                        weir.points("httpflow", src_ip=self.link.client_ip, dst_port=str(port))):
-            self.assertEqual(seen(points), truth)
+            self.assertEqual(counts(points), truth)
             for p in points:
                 self.assertEqual(p["http_version"], "2")
                 if p["count"]:
@@ -103,7 +70,7 @@ class Http2(unittest.TestCase):
             weir.stop()
             for points in (weir.points("httpflow", src_ip=self.link.server_ip, src_port=str(port)),
                            weir.points("httpflow", src_ip=self.link.client_ip, dst_port=str(port))):
-                self.assertEqual(seen(points), {("POST", "/weir.Echo/Say", 200): 10, ("POST", "/weir.Echo/Fail", 200): 3})
+                self.assertEqual(counts(points), {("POST", "/weir.Echo/Say", 200): 10, ("POST", "/weir.Echo/Fail", 200): 3})
 
 
 GRPC_SERVER = """

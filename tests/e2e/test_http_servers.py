@@ -7,7 +7,7 @@ import tempfile
 import unittest
 
 import harness
-from harness import Link, Weir, in_netns, total
+from harness import Link, Weir, counts, in_netns, total
 
 PORT = 8088
 MODULES = pathlib.Path("/usr/lib/apache2/modules")
@@ -109,7 +109,8 @@ class Server:
         self.directory.cleanup()
 
     def requests(self):
-        return collections.Counter(tuple(line.split()) for line in (self.root / "access.log").read_text().splitlines())
+        lines = (line.split() for line in (self.root / "access.log").read_text().splitlines())
+        return collections.Counter((method, path, int(status)) for method, path, status in lines)
 
 
 class Servers(unittest.TestCase):
@@ -131,13 +132,10 @@ class Servers(unittest.TestCase):
             truth = server.requests()
             self.assertGreater(sum(truth.values()), 100)
             for end in (dict(src_ip=link.client_ip), dict(src_ip=link.server_ip)):
-                points = [p for p in weir.points("httpflow", **end) if p["count"]]
-                seen = collections.Counter()
-                for p in points:
-                    # what a client sends on a connection that its server has just closed is not answered, and
-                    # asked again on another one
-                    if p["status_code"] or p["path"] == "/small":
-                        seen[p["method"], p["path"], str(p["status_code"])] += p["count"]
+                points = weir.points("httpflow", **end)
+                # what a client sends on a connection that its server has just closed is not answered, and asked
+                # again on another one
+                seen = counts(p for p in points if p["status_code"] or p["path"] == "/small")
                 # wrk goes away in the middle of its last requests: a client's end may have no answer, a
                 # server may have logged what nobody waited for
                 missing, extra = truth - seen, seen - truth

@@ -9,7 +9,8 @@ import tempfile
 import unittest
 
 import harness
-from harness import Link, Weir, in_netns
+from harness import Link, Weir, counts, in_netns
+from nginx import NginxServer
 
 PORT = 8443
 
@@ -21,6 +22,7 @@ class Certificate:
         self.cert, self.key = root / "cert.pem", root / "key.pem"
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=weir",
                         "-keyout", self.key, "-out", self.cert], check=True, capture_output=True)
+        self.directives = f"ssl_certificate {self.cert}; ssl_certificate_key {self.key};"  # nginx's
         return self
 
     def __exit__(self, *_):
@@ -44,48 +46,9 @@ class Server:
         self.process.stdout.close()
 
 
-class Nginx:
+class Nginx(NginxServer):
     def __init__(self, link, certificate):
-        self.link, self.certificate = link, certificate
-
-    def __enter__(self):
-        self.directory = tempfile.TemporaryDirectory(prefix="weir-nginx-")
-        root = pathlib.Path(self.directory.name)
-        self.log = root / "access.log"
-        (root / "big").write_bytes(b"x" * 300_000)
-        (root / "nginx.conf").write_text(f"""
-daemon off; worker_processes 1; pid {root}/pid; error_log {root}/error.log; user root;
-events {{ worker_connections 1024; }}
-http {{
-  log_format truth '$request_method $uri $status'; access_log {self.log} truth; keepalive_requests 10000000;
-  client_body_temp_path {root}/body; proxy_temp_path {root}/proxy; fastcgi_temp_path {root}/fastcgi;
-  uwsgi_temp_path {root}/uwsgi; scgi_temp_path {root}/scgi;
-  server {{
-    listen {self.link.server_ip}:{PORT} ssl; root {root}; ssl_protocols TLSv1.2 TLSv1.3;
-    ssl_certificate {self.certificate.cert}; ssl_certificate_key {self.certificate.key};
-    location /hello {{ return 200 "hello\\n"; }}
-    location /gone {{ return 404 "gone\\n"; }}
-  }}
-}}""")
-        self.process = subprocess.Popen(in_netns(self.link.server, "nginx", "-c", root / "nginx.conf"))
-        harness.wait_for(lambda: (root / "pid").exists() and (root / "pid").read_text().strip(), what="nginx")
-        return self
-
-    def __exit__(self, *_):
-        harness.stop(self.process)
-        self.directory.cleanup()
-
-    def truth(self):
-        lines = [line.split() for line in self.log.read_text().splitlines()]
-        return collections.Counter((m, p, int(s)) for m, p, s in lines)
-
-
-def seen(points):
-    out = collections.Counter()
-    for p in points:
-        if p["count"]:
-            out[p["method"], p["path"], p["status_code"]] += p["count"]
-    return out
+        super().__init__(link, f"listen {link.server_ip}:{PORT} ssl; ssl_protocols TLSv1.2 TLSv1.3; {certificate.directives}")
 
 
 def ends(weir, link):
@@ -112,8 +75,8 @@ class Tls(unittest.TestCase):
     def check(self, weir, truth, client_pids=None, server_name=None):
         weir.stop()
         client, server = ends(weir, self.link)
-        self.assertEqual(seen(server), truth, "the server's end")
-        self.assertEqual(seen(client), truth, "the client's end")
+        self.assertEqual(counts(server), truth, "the server's end")
+        self.assertEqual(counts(client), truth, "the client's end")
         for p in client + server:
             self.assertTrue(p["process_name"])
             if p["count"] and p["status_code"]:

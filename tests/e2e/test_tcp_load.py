@@ -5,7 +5,6 @@ WEIR_LOAD_SECONDS makes the second part last longer.
 
 import contextlib
 import os
-import signal
 import subprocess
 import time
 import unittest
@@ -146,9 +145,7 @@ class Load(unittest.TestCase):
             with Program(link.client, "serve", link.client_ip, PORT, 100, 200, "once") as server, \
                     Program(link.client, "rate", link.client_ip, PORT, 100, 200, 20_000, 3) as client:
                 time.sleep(1)
-                weir.process.send_signal(signal.SIGSTOP)  # nobody empties it for a second
-                time.sleep(1)
-                weir.process.send_signal(signal.SIGCONT)
+                weir.hold(1)
                 made = client.end()
                 self.assertEqual(server.end(), made)
             weir.wait_intervals(2)
@@ -159,8 +156,5 @@ class Load(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    sanitized = (harness.BUILD / "CMakeCache.txt").exists() and any(
-        line.startswith("WEIR_SANITIZE:") and line.strip().split("=", 1)[1]
-        for line in (harness.BUILD / "CMakeCache.txt").read_text().splitlines())
-    harness.require(not sanitized, "a build with sanitizers needs more time and memory than is asked for here")
+    harness.require(not harness.is_sanitized(), "a build with sanitizers needs more time and memory than is asked for here")
     harness.main()
