@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "lmdb-store/prefetch.h"
+
 namespace weir::store {
 namespace {
 
@@ -14,6 +16,26 @@ constexpr std::size_t kMaxRows = 128 * 1024;
 constexpr std::size_t kKeptRows = 1024;
 
 }  // namespace
+
+template <typename Row>
+void RowSums<Row>::add(std::span<const Row> rows, std::span<const std::uint32_t> subjects) {
+    const auto ask_ahead = [&](std::size_t i) {
+        if (i + 3 * kAhead < rows.size()) prefetch(place_of_.data() + subjects[i + 3 * kAhead]);
+        if (i + 2 * kAhead < rows.size()) prefetch(find(subjects[i + 2 * kAhead]));
+        if (i + kAhead >= rows.size()) return;
+        if (const Row* row = find(subjects[i + kAhead])) prefetch_buckets(*row);
+    };
+    for (std::size_t i = 0; i < rows.size(); i++) {
+        ask_ahead(i);
+        add(subjects[i], rows[i]);
+    }
+}
+
+template <typename Row>
+const Row* RowSums<Row>::find(std::uint32_t subject) const {
+    const bool is_there = subject < place_of_.size() && place_of_[subject] < rows_.size();
+    return is_there ? &rows_[place_of_[subject]] : nullptr;
+}
 
 template <typename Row>
 void RowSums<Row>::add(std::uint32_t subject, const Row& row) {
@@ -69,19 +91,34 @@ void Rollup::add(const Batch& batch, const RowSubjects& subjects, const EntryHea
 }
 
 void Rollup::add_rows(const Batch& batch, const RowSubjects& subjects) {
-    for (std::size_t i = 0; i < batch.l4.size(); i++) l4_.add(subjects.l4[i], batch.l4[i]);
-    for (std::size_t i = 0; i < batch.l7.size(); i++) l7_.add(subjects.l7[i], batch.l7[i]);
-    for (std::size_t i = 0; i < batch.dns.size(); i++) dns_.add(subjects.dns[i], batch.dns[i]);
-    for (std::size_t i = 0; i < batch.slow.size(); i++) slow_.add(subjects.slow[i], batch.slow[i]);
+    l4_.add(batch.l4, subjects.l4);
+    l7_.add(batch.l7, subjects.l7);
+    dns_.add(batch.dns, subjects.dns);
+    slow_.add(batch.slow, subjects.slow);
+}
+
+bool Rollup::encode(std::size_t rows) {
+    if (!encoding_)
+        encoding_ = {{l4_.encoder(), {}}, {l7_.encoder(), {}}, {dns_.encoder(), {}}, {slow_.encoder(), {}}};
+    const auto go_on = [&](auto& part) {
+        while (rows != 0 && part.encoder.left() != 0) {
+            const std::size_t before = part.encoder.left();
+            part.blocks.push_back(part.encoder.next());
+            rows -= std::min(rows, before - part.encoder.left());
+        }
+        return part.encoder.left() == 0;
+    };
+    return go_on(encoding_->l4) && go_on(encoding_->l7) && go_on(encoding_->dns) && go_on(encoding_->slow);
 }
 
 NewEntry Rollup::take() {
     NewEntry out;
     out.header = std::exchange(header_, EntryHeader());
-    out.set(Part::l4, l4_.size(), l4_.encode());
-    out.set(Part::l7, l7_.size(), l7_.encode());
-    out.set(Part::dns, dns_.size(), dns_.encode());
-    out.set(Part::slow, slow_.size(), slow_.encode());
+    out.set(Part::l4, l4_.size(), std::move(encoding_->l4.blocks));
+    out.set(Part::l7, l7_.size(), std::move(encoding_->l7.blocks));
+    out.set(Part::dns, dns_.size(), std::move(encoding_->dns.blocks));
+    out.set(Part::slow, slow_.size(), std::move(encoding_->slow.blocks));
+    encoding_.reset();
     l4_.clear();
     l7_.clear();
     dns_.clear();

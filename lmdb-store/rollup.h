@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -18,14 +19,15 @@ namespace weir::store {
 template <typename Row>
 class RowSums {
 public:
-    void add(std::uint32_t subject, const Row& row);
+    void add(std::span<const Row> rows, std::span<const std::uint32_t> subjects);
     std::size_t size() const { return subjects_.size(); }
-    std::vector<Block> encode() const {
-        return encode_rows<Row>(std::span(rows_).first(subjects_.size()), subjects_);
-    }
+    RowEncoder<Row> encoder() const { return {std::span(rows_).first(subjects_.size()), subjects_}; }
     void clear();
 
 private:
+    void add(std::uint32_t subject, const Row& row);
+    const Row* find(std::uint32_t subject) const;
+
     std::vector<std::uint32_t> place_of_;  // by subject: its row, or kNone
     std::vector<std::uint32_t> subjects_;
     std::vector<Row> rows_;  // the first of these; the others wait to be used again
@@ -34,6 +36,7 @@ private:
 class Rollup {
 public:
     bool empty() const { return header_.last_sequence == 0; }
+    std::uint64_t segment() const { return header_.segment; }
 
     // Whether an interval with this end is of another minute than the one in work.
     bool begins_minute(std::int64_t end_ns) const { return empty() || header_.end_ns != minute_end(end_ns); }
@@ -47,7 +50,9 @@ public:
     // Losses and counters are added by add() once an interval: rows of further blocks come without.
     void add_rows(const Batch& batch, const RowSubjects& subjects);
 
-    // The entry for the minute table; the rollup is empty afterwards.
+    // Encodes about so many rows, to begin with; true when all are. Nothing is to be added after that.
+    bool encode(std::size_t rows);
+    // The entry for the minute table, when all is encoded; the rollup is empty afterwards.
     NewEntry take();
 
 private:
@@ -58,6 +63,19 @@ private:
     RowSums<DnsRow> dns_;
     RowSums<SlowRow> slow_;
     EntryHeader header_;
+
+    template <typename Row>
+    struct PartEncoding {
+        RowEncoder<Row> encoder;
+        std::vector<Block> blocks;
+    };
+    struct Encoding {
+        PartEncoding<L4Row> l4;
+        PartEncoding<L7Row> l7;
+        PartEncoding<DnsRow> dns;
+        PartEncoding<SlowRow> slow;
+    };
+    std::optional<Encoding> encoding_;
 };
 
 }  // namespace weir::store

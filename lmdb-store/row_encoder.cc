@@ -4,7 +4,7 @@
 #include <limits>
 #include <numeric>
 
-#include "lmdb-store/histogram_column.h"
+#include "lmdb-store/prefetch.h"
 
 namespace weir::store {
 namespace {
@@ -32,91 +32,81 @@ std::vector<std::uint32_t> order_of(std::span<const std::uint32_t> subjects) {
             return order;
         }
     }
-    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-        return subjects[a] != subjects[b] ? subjects[a] < subjects[b] : a < b;
-    });
+    std::vector<std::uint64_t> sorted(subjects.size());
+    for (std::size_t row = 0; row < subjects.size(); row++)
+        sorted[row] = std::uint64_t{subjects[row]} << 32 | row;
+    std::sort(sorted.begin(), sorted.end());
+    for (std::size_t i = 0; i < sorted.size(); i++) order[i] = static_cast<std::uint32_t>(sorted[i]);
     return order;
 }
-
-template <typename Row>
-class Encoder {
-    using Columns = RowColumns<Row>;
-
-public:
-    Encoder(std::span<const Row> rows, std::span<const std::uint32_t> subjects)
-        : rows_(rows), subjects_(subjects), order_(order_of(subjects)) {}
-
-    bool done() const { return at_ == order_.size(); }
-
-    Block next() {
-        const std::span<const std::uint32_t> taken = take_rows();
-        BlockWriter out;
-        out.add_sequence(Section::subjects, numbers_);
-        if constexpr (std::is_same_v<Row, SlowRow>) add_times(out, taken);
-        for (std::size_t c = 0; c < Columns::kNumbers.size(); c++)
-            out.add_numbers(Columns::kNumbers[c].section, columns_[c]);
-        for (std::size_t c = 0; c < Columns::kHistograms.size(); c++) {
-            if (histograms_[c].empty()) continue;
-            out.add(Columns::kHistograms[c].section, [&](ByteWriter& bytes) { histograms_[c].write(bytes); });
-        }
-        return out.finish(Columns::kPart, taken.size());
-    }
-
-private:
-    // Decides how far the block goes, and takes its columns: row by row, for each is somewhere else.
-    std::span<const std::uint32_t> take_rows() {
-        const std::size_t first = at_;
-        std::size_t buckets = 0;
-        const std::size_t most = std::min(kBlockRows, order_.size() - first);
-        numbers_.resize(most);
-        for (Numbers& column : columns_) column.resize(most);
-        for (HistogramColumnWriter& column : histograms_) column.clear();
-        while (at_ - first < most && buckets < kBlockBuckets) {
-            const Row& row = rows_[order_[at_]];
-            const std::size_t to = at_ - first;
-            numbers_[to] = subjects_[order_[at_]];
-            at_++;
-            for (std::size_t c = 0; c < Columns::kNumbers.size(); c++)
-                columns_[c][to] = row.*Columns::kNumbers[c].of_row;
-            for (std::size_t c = 0; c < Columns::kHistograms.size(); c++) {
-                const Histogram& histogram = row.*Columns::kHistograms[c].of_row;
-                buckets += histogram.buckets().size();
-                histograms_[c].add(histogram);
-            }
-        }
-        numbers_.resize(at_ - first);
-        for (Numbers& column : columns_) column.resize(at_ - first);
-        return std::span(order_).subspan(first, at_ - first);
-    }
-
-    void add_times(BlockWriter& out, std::span<const std::uint32_t> taken) {
-        Numbers times;
-        for (const std::uint32_t row : taken) times.push_back(static_cast<std::uint64_t>(rows_[row].time_ns));
-        out.add_numbers(Section::slow_time, times);
-    }
-
-    std::span<const Row> rows_;
-    std::span<const std::uint32_t> subjects_;
-    std::vector<std::uint32_t> order_;
-    std::size_t at_ = 0;
-    Numbers numbers_;  // of subjects
-    std::array<Numbers, Columns::kNumbers.size()> columns_;
-    std::array<HistogramColumnWriter, Columns::kHistograms.size()> histograms_;
-};
 
 }  // namespace
 
 template <typename Row>
-std::vector<Block> encode_rows(std::span<const Row> rows, std::span<const std::uint32_t> subjects) {
-    std::vector<Block> out;
-    Encoder<Row> encoder(rows, subjects);
-    while (!encoder.done()) out.push_back(encoder.next());
-    return out;
+RowEncoder<Row>::RowEncoder(std::span<const Row> rows, std::span<const std::uint32_t> subjects)
+    : rows_(rows), subjects_(subjects), order_(order_of(subjects)) {}
+
+template <typename Row>
+Block RowEncoder<Row>::next() {
+    const std::span<const std::uint32_t> taken = take_rows();
+    BlockWriter out;
+    out.add_sequence(Section::subjects, numbers_);
+    add_times(out, taken);
+    for (std::size_t c = 0; c < Columns::kNumbers.size(); c++)
+        out.add_numbers(Columns::kNumbers[c].section, columns_[c]);
+    for (std::size_t c = 0; c < Columns::kHistograms.size(); c++) {
+        if (histograms_[c].empty()) continue;
+        out.add(Columns::kHistograms[c].section, [&](ByteWriter& bytes) { histograms_[c].write(bytes); });
+    }
+    return out.finish(Columns::kPart, taken.size());
 }
 
-template std::vector<Block> encode_rows(std::span<const L4Row>, std::span<const std::uint32_t>);
-template std::vector<Block> encode_rows(std::span<const L7Row>, std::span<const std::uint32_t>);
-template std::vector<Block> encode_rows(std::span<const DnsRow>, std::span<const std::uint32_t>);
-template std::vector<Block> encode_rows(std::span<const SlowRow>, std::span<const std::uint32_t>);
+// Decides how far the block goes, and takes its columns: row by row, for each is somewhere else.
+template <typename Row>
+std::span<const std::uint32_t> RowEncoder<Row>::take_rows() {
+    const std::size_t first = at_;
+    std::size_t buckets = 0;
+    const std::size_t most = std::min(kBlockRows, left());
+    numbers_.resize(most);
+    for (Numbers& column : columns_) column.resize(most);
+    for (HistogramColumnWriter& column : histograms_) column.clear();
+    while (at_ - first < most && buckets < kBlockBuckets) {
+        ask_ahead();
+        const Row& row = rows_[order_[at_]];
+        const std::size_t to = at_ - first;
+        numbers_[to] = subjects_[order_[at_]];
+        at_++;
+        for (std::size_t c = 0; c < Columns::kNumbers.size(); c++)
+            columns_[c][to] = row.*Columns::kNumbers[c].of_row;
+        for (std::size_t c = 0; c < Columns::kHistograms.size(); c++) {
+            const Histogram& histogram = row.*Columns::kHistograms[c].of_row;
+            buckets += histogram.buckets().size();
+            histograms_[c].add(histogram);
+        }
+    }
+    numbers_.resize(at_ - first);
+    for (Numbers& column : columns_) column.resize(at_ - first);
+    return std::span(order_).subspan(first, at_ - first);
+}
+
+template <typename Row>
+void RowEncoder<Row>::ask_ahead() const {
+    if (left() > 2 * kAhead) prefetch(&rows_[order_[at_ + 2 * kAhead]]);
+    if (left() > kAhead) prefetch_buckets(rows_[order_[at_ + kAhead]]);
+}
+
+template <typename Row>
+void RowEncoder<Row>::add_times(BlockWriter& out, std::span<const std::uint32_t> taken) const {
+    if constexpr (std::is_same_v<Row, SlowRow>) {
+        Numbers times;
+        for (const std::uint32_t row : taken) times.push_back(static_cast<std::uint64_t>(rows_[row].time_ns));
+        out.add_numbers(Section::slow_time, times);
+    }
+}
+
+template class RowEncoder<L4Row>;
+template class RowEncoder<L7Row>;
+template class RowEncoder<DnsRow>;
+template class RowEncoder<SlowRow>;
 
 }  // namespace weir::store

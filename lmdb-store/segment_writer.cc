@@ -24,6 +24,37 @@ std::size_t place_of(Part part) {
                                     kSegmentParts.begin());
 }
 
+constexpr std::array kFlowTexts = {&Flow::process, &Flow::peer_process, &Flow::container, &Flow::domain};
+
+// The numbers of value_of(i) for all i in [0, count); of so many at a time that they stay in the cache.
+template <typename Value, typename Key, typename Hash, typename Equal, typename ValueOf, typename Out>
+void number_all(Numbering<Value, Key, Hash, Equal>& numbering, std::size_t count, ValueOf value_of, Out out) {
+    constexpr std::size_t kAtATime = 512;
+    std::vector<Key> keys;
+    std::array<std::uint32_t, kAtATime> numbers;
+    keys.reserve(std::min(count, kAtATime));
+    for (std::size_t first = 0; first < count; first += keys.size()) {
+        keys.clear();
+        while (keys.size() < kAtATime && first + keys.size() < count)
+            keys.push_back(value_of(first + keys.size()));
+        numbering.number(std::span<const Key>(keys), numbers.data());
+        for (std::size_t i = 0; i < keys.size(); i++) out(first + i, numbers[i]);
+    }
+}
+
+// The same for those i whose number is not kNone.
+template <typename Value, typename Key, typename Hash, typename Equal, typename ValueOf>
+void renumber(Numbering<Value, Key, Hash, Equal>& numbering, ValueOf value_of,
+              std::vector<std::uint32_t>& numbers) {
+    std::vector<std::uint32_t> used;
+    for (std::uint32_t i = 0; i < numbers.size(); i++) {
+        if (numbers[i] != kNone) used.push_back(i);
+    }
+    number_all(
+        numbering, used.size(), [&](std::size_t i) { return value_of(used[i]); },
+        [&](std::size_t i, std::uint32_t number) { numbers[used[i]] = number; });
+}
+
 }  // namespace
 
 SegmentWriter::SegmentWriter(std::uint64_t number, const Batch& first, const Limits& limits)
@@ -53,44 +84,74 @@ std::uint64_t SegmentWriter::unwritten_bytes() const {
 }
 
 const RowSubjects& SegmentWriter::number_rows(const Batch& batch) {
-    text_numbers_.assign(batch.strings.size(), kNone);
-    flow_numbers_.assign(batch.flows.size(), kNone);
-    for (auto* rows : {&rows_.l4, &rows_.l7, &rows_.dns, &rows_.slow}) rows->clear();
-    for (const L4Row& row : batch.l4) rows_.l4.push_back(flow(batch, row.flow));
-    for (const L7Row& row : batch.l7) rows_.l7.push_back(request(batch, row));
-    for (const SlowRow& row : batch.slow) rows_.slow.push_back(request(batch, row));
-    for (const DnsRow& row : batch.dns) {
-        const auto rcode = static_cast<std::uint32_t>(zigzag(row.rcode));
-        rows_.dns.push_back(lookups_.number({flow(batch, row.flow), rcode}));
-    }
+    number_flows(batch);
+    rows_.l4.resize(batch.l4.size());
+    for (std::size_t i = 0; i < batch.l4.size(); i++) rows_.l4[i] = flow_numbers_[batch.l4[i].flow];
+    number_requests(batch.l7, rows_.l7);
+    number_requests(batch.slow, rows_.slow);
+    rows_.dns.resize(batch.dns.size());
+    number_all(
+        lookups_, batch.dns.size(),
+        [&](std::size_t i) {
+            const DnsRow& row = batch.dns[i];
+            return Lookup{flow_numbers_[row.flow], static_cast<std::uint32_t>(zigzag(row.rcode))};
+        },
+        [&](std::size_t i, std::uint32_t number) { rows_.dns[i] = number; });
     return rows_;
 }
 
-std::uint32_t SegmentWriter::text(const Batch& batch, StringId id) {
-    std::uint32_t& number = text_numbers_[id];
-    if (number == kNone) {
-        const std::size_t before = texts_.size();
-        number = texts_.number(batch.strings[id]);
-        if (texts_.size() > before) text_bytes_ += batch.strings[id].size();
+// Those of the flows and requests that rows are about.
+void SegmentWriter::number_texts(const Batch& batch) {
+    text_numbers_.assign(batch.strings.size(), kNone);
+    for (std::size_t i = 0; i < batch.flows.size(); i++) {
+        if (flow_numbers_[i] == kNone) continue;
+        for (const auto member : kFlowTexts) text_numbers_[batch.flows[i].*member] = 0;
     }
-    return number;
+    const auto mark = [&](const auto& rows) {
+        for (const auto& row : rows) {
+            for (const StringId id : {row.method, row.path, row.route}) text_numbers_[id] = 0;
+        }
+    };
+    mark(batch.l7);
+    mark(batch.slow);
+    const std::size_t before = texts_.size();
+    renumber(
+        texts_, [&](std::uint32_t id) { return std::string_view(batch.strings[id]); }, text_numbers_);
+    for (std::size_t i = before; i < texts_.size(); i++) text_bytes_ += texts_.values()[i].size();
 }
 
-std::uint32_t SegmentWriter::flow(const Batch& batch, std::uint32_t index) {
-    std::uint32_t& number = flow_numbers_[index];
-    if (number == kNone) {
-        Flow flow = batch.flows[index];
-        for (const auto member : {&Flow::process, &Flow::peer_process, &Flow::container, &Flow::domain})
-            flow.*member = text(batch, flow.*member);
-        number = flows_.number(flow);
-    }
-    return number;
+// Those that rows refer to, and their texts.
+void SegmentWriter::number_flows(const Batch& batch) {
+    flow_numbers_.assign(batch.flows.size(), kNone);
+    const auto mark = [&](const auto& rows) {
+        for (const auto& row : rows) flow_numbers_[row.flow] = 0;
+    };
+    mark(batch.l4);
+    mark(batch.l7);
+    mark(batch.dns);
+    mark(batch.slow);
+    number_texts(batch);
+    renumber(
+        flows_,
+        [&](std::size_t i) {
+            Flow flow = batch.flows[i];
+            for (const auto member : kFlowTexts) flow.*member = text_numbers_[flow.*member];
+            return flow;
+        },
+        flow_numbers_);
 }
 
 template <typename Row>
-std::uint32_t SegmentWriter::request(const Batch& batch, const Row& row) {
-    return requests_.number({flow(batch, row.flow), text(batch, row.method), text(batch, row.path),
-                             text(batch, row.route), http_traits_of(row), row.status});
+void SegmentWriter::number_requests(const std::vector<Row>& rows, std::vector<std::uint32_t>& out) {
+    out.resize(rows.size());
+    number_all(
+        requests_, rows.size(),
+        [&](std::size_t i) {
+            const Row& row = rows[i];
+            return Request{flow_numbers_[row.flow],  text_numbers_[row.method], text_numbers_[row.path],
+                           text_numbers_[row.route], http_traits_of(row),       row.status};
+        },
+        [&](std::size_t i, std::uint32_t number) { out[i] = number; });
 }
 
 std::size_t SegmentWriter::size_of(Part part) const {

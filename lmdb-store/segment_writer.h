@@ -7,72 +7,29 @@
 // Not thread-safe.
 #pragma once
 
-#include <tsl/robin_set.h>
 #include <xxhash.h>
 
 #include <array>
 #include <cstdint>
-#include <memory>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "lmdb-store/block_writer.h"
 #include "lmdb-store/format.h"
+#include "lmdb-store/numbering.h"
 #include "plugin/base/bytes_hash.h"
 #include "plugin/flow/batch.h"
 
 namespace weir::store {
 
-// Numbers values from 0, each distinct one once. Values are kept once; the index holds their numbers.
-template <typename Value, typename Key, typename KeyHash>
-class Numbering {
-public:
-    Numbering() : index_(16, Hash{&values_}, Equal{&values_}) {}
-    Numbering(const Numbering&) = delete;
-    Numbering& operator=(const Numbering&) = delete;
-
-    std::uint32_t number(const Key& key) {
-        const std::size_t hash = KeyHash()(key);
-        if (const auto at = index_.find(key, hash); at != index_.end()) return *at;
-        values_.emplace_back(key);
-        const auto number = static_cast<std::uint32_t>(values_.size() - 1);
-        index_.insert(number);
-        return number;
-    }
-    const std::vector<Value>& values() const { return values_; }
-    std::size_t size() const { return values_.size(); }
-
-private:
-    struct Hash {
-        using is_transparent = void;
-        const std::vector<Value>* values;
-        std::size_t operator()(std::uint32_t number) const { return KeyHash()((*values)[number]); }
-        std::size_t operator()(const Key& key) const { return KeyHash()(key); }
-    };
-    struct Equal {
-        using is_transparent = void;
-        const std::vector<Value>* values;
-        bool operator()(std::uint32_t a, std::uint32_t b) const { return a == b; }
-        bool operator()(const Key& a, std::uint32_t b) const { return same(a, (*values)[b]); }
-        bool operator()(std::uint32_t a, const Key& b) const { return same(b, (*values)[a]); }
-        static bool same(const Key& a, const Value& b) {
-            if constexpr (std::is_same_v<Key, std::string_view>) {
-                return a == b;
-            } else {
-                return BytesEqual<Key>()(a, b);
-            }
-        }
-    };
-
-    std::vector<Value> values_;
-    // Keeps the hashes, so that growing does not touch the values.
-    tsl::robin_set<std::uint32_t, Hash, Equal, std::allocator<std::uint32_t>, true> index_;
-};
-
 struct SegmentTextHash {
-    std::size_t operator()(std::string_view text) const { return XXH3_64bits(text.data(), text.size()); }
+    std::uint64_t operator()(std::string_view text) const { return XXH3_64bits(text.data(), text.size()); }
 };
+using TextNumbering = Numbering<std::string, std::string_view, SegmentTextHash, std::equal_to<>>;
+template <typename Subject>
+using SubjectNumbering = Numbering<Subject, Subject, BytesHash<Subject>, BytesEqual<Subject>>;
 
 // The subjects of a batch's rows: for each row of a part its subject's number.
 struct RowSubjects {
@@ -128,10 +85,10 @@ public:
     std::uint64_t unwritten_bytes() const;
 
 private:
-    std::uint32_t text(const Batch& batch, StringId id);
-    std::uint32_t flow(const Batch& batch, std::uint32_t index);
+    void number_texts(const Batch& batch);
+    void number_flows(const Batch& batch);
     template <typename Row>
-    std::uint32_t request(const Batch& batch, const Row& row);
+    void number_requests(const std::vector<Row>& rows, std::vector<std::uint32_t>& out);
     std::size_t size_of(Part part) const;
     std::uint32_t block_end(Part part, std::uint32_t first) const;
     void add_unwritten(Part part, Written& mark, std::vector<NewBlock>& out) const;
@@ -144,16 +101,16 @@ private:
     const Limits limits_;
     const std::string host_, service_;
     const std::int64_t begin_ns_;
-    Numbering<std::string, std::string_view, SegmentTextHash> texts_;  // number 0 is the empty text
+    TextNumbering texts_;  // number 0 is the empty text
     std::size_t text_bytes_ = 0;
-    Numbering<Flow, Flow, BytesHash<Flow>> flows_;
-    Numbering<Request, Request, BytesHash<Request>> requests_;
-    Numbering<Lookup, Lookup, BytesHash<Lookup>> lookups_;
+    SubjectNumbering<Flow> flows_;
+    SubjectNumbering<Request> requests_;
+    SubjectNumbering<Lookup> lookups_;
     Marks written_;
 
     RowSubjects rows_;
-    std::vector<std::uint32_t> text_numbers_;  // of the batch's texts and flows, as they come up
-    std::vector<std::uint32_t> flow_numbers_;
+    std::vector<std::uint32_t> text_numbers_;  // of the batch's texts that are in use
+    std::vector<std::uint32_t> flow_numbers_;  // of the batch's flows
 };
 
 }  // namespace weir::store

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <limits>
 
 #include "lmdb-store/block_rows.h"
 #include "lmdb-store/plan.h"
@@ -15,6 +16,10 @@ constexpr unsigned kMaxExpired = 64;
 constexpr unsigned kMaxRoomAttempts = 3;
 // Closed parts that a rebuild collects before it writes them.
 constexpr std::size_t kMaxParts = 8;
+// Of a closed part, what an append encodes: so a minute of many flows is done in four, and a small one at
+// once.
+constexpr std::size_t kRowsAStep = 32 * 1024;
+constexpr std::size_t kAllRows = std::numeric_limits<std::size_t>::max();
 
 std::uint64_t pages_of(const NewEntry& entry, std::uint64_t page_size) {
     std::uint64_t out = 8;  // the trees' pages on the way
@@ -53,6 +58,7 @@ Status Writer::append(const BatchPtr& batch) {
     NewEntry interval = make_entry(*batch, subjects, segment_->number());
     for (std::size_t i = 0; i < kLossCount; i++) interval.header.losses[i] += carried_[i];
     if (!rollup_.takes(interval.header)) close_part();
+    encode_closed(kRowsAStep);
     if (auto ok = commit(&interval); !ok) return lose(batch.get(), ok.error());
     carried_ = {};
     rollup_.add(*batch, subjects, interval.header);
@@ -69,6 +75,7 @@ void Writer::begin_segment_for(const Batch& batch) {
 
 Status Writer::flush() {
     if (!rollup_.empty()) close_part();
+    encode_closed(kAllRows);
     if (parts_.empty()) return {};
     auto ok = commit(nullptr);
     if (!ok) set_problem(ok.error().message);
@@ -88,7 +95,14 @@ Writer::Published Writer::published() const {
     return published_;
 }
 
-void Writer::close_part() { parts_.push_back(rollup_.take()); }
+void Writer::close_part() {
+    encode_closed(kAllRows);
+    std::swap(rollup_, closed_);
+}
+
+void Writer::encode_closed(std::size_t rows) {
+    if (!closed_.empty() && closed_.encode(rows)) parts_.push_back(closed_.take());
+}
 
 Status Writer::commit(NewEntry* interval) {
     unsigned room_attempts = 0;
@@ -188,6 +202,7 @@ int Writer::drop(Transaction& transaction, Table table, const Key& key,
 int Writer::drop_segments(Transaction& transaction) {
     std::uint64_t needed = segment_ ? segment_->number() : next_segment_;
     for (const NewEntry& part : parts_) needed = std::min(needed, part.header.segment);
+    if (!closed_.empty()) needed = std::min(needed, closed_.segment());
     for (const Table table : {Table::detail, Table::minute}) {
         Key key;
         std::optional<EntryHeader> header;
@@ -237,6 +252,7 @@ int Writer::drop_oldest(Transaction& transaction, Unrolled unrolled, Change& cha
     const bool has_detail = code == 0;
     if (has_detail && key.sequence > change.state.rolled_through && unrolled == Unrolled::write) {
         if (!rollup_.empty()) close_part();
+        encode_closed(kAllRows);
         while (change.parts_written < parts_.size()) {
             if ((code = put_part(transaction, change)) != 0) return code;
         }
@@ -418,12 +434,14 @@ Status Writer::rebuild() {
     for (const Entry& entry : entries) {
         if (auto ok = rebuild_from(entry); !ok) return ok;
     }
-    if (!parts_.empty()) write_parts();
+    write_parts();
     return {};
 }
 
-// As for remove_damaged(): parts that cannot be written now wait for the next append.
+// All that are closed. As for remove_damaged(): parts that cannot be written now wait for the next append.
 void Writer::write_parts() {
+    encode_closed(kAllRows);
+    if (parts_.empty()) return;
     if (auto ok = commit(nullptr); !ok) set_problem(ok.error().message);
 }
 

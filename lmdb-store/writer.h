@@ -1,8 +1,11 @@
 // The one who writes: appends intervals, rolls minutes up, drops what is too old or too much.
 //
-// Each append is one transaction: the interval, the minute that it completes, what falls out of retention
-// or over the cap, and the state to go on from. So whenever the process dies, the file is as after some
-// append; the minute in work is lost with the memory and rebuilt from its intervals at the next start.
+// Each append is one transaction: the interval, a minute that is complete, what falls out of retention or
+// over the cap, and the state to go on from. So whenever the process dies, the file is as after some append;
+// minutes in work are lost with the memory and rebuilt from their intervals at the next start.
+//
+// A minute of many flows takes longer to encode than an interval, so it is done in steps: some with each
+// interval after it, and the transaction of the last one writes it. Until then its intervals answer for it.
 //
 // Space: LMDB reuses a page only when no snapshot needs it, two transactions later at the earliest. So an
 // eighth of the map, or three times what a transaction writes, is kept free as room to work in. When that
@@ -110,6 +113,7 @@ private:
     int change_only(const std::function<int(Transaction&, Change&)>& work);
     int reopen();
     void close_part();
+    void encode_closed(std::size_t rows);
     Change no_change() const;
     void adopt(const Change& change);
     void set_problem(const std::string& problem);
@@ -128,7 +132,8 @@ private:
     std::uint64_t next_segment_ = 1;
     std::optional<SegmentWriter> segment_;  // none before the first interval
     Rollup rollup_;
-    std::vector<NewEntry> parts_;  // of minutes, closed but not committed yet
+    Rollup closed_;                // the part before, while it is encoded
+    std::vector<NewEntry> parts_;  // of minutes, encoded but not committed yet
     LossCounts carried_{};         // losses of intervals that could not be stored
 
     mutable std::mutex mutex_;

@@ -109,6 +109,37 @@ Test(keep, over_a_restart) {
     }
 }
 
+// Answers are complete while it is on its way, and after a kill in the middle of it.
+Test(keep, a_minute_of_many_flows_is_written_in_steps) {
+    for (const int appends_before_kill : {0, 1, 2, 3}) {
+        TempDirectory directory;
+        Fixture fixture({.path = directory.path(), .detail_ns = kMinutes});
+        fixture.open();
+        Oracle oracle;
+        Random random(1);
+        fixture.clock.now += 40 * kSecond;
+        append(fixture, oracle, random, 10 * kSecond, {.l4_rows = 70'000, .l7_rows = 10, .hosts = 60'000});
+        append(fixture, oracle, random);
+        const auto expect_all = [&] {
+            const auto query = range(kStart, fixture.clock.now);
+            expect_none(difference(ask(fixture, query), oracle.aggregate(query, false), false));
+            return fixture.store().status().minute_rows;
+        };
+        for (int i = 0; i < 3; i++) {
+            if (i == appends_before_kill) break;
+            append(fixture, oracle, random);
+            const std::uint64_t rows = expect_all();
+            cr_assert(i < 2 ? rows == 0 : rows > 60'000, "%d: %zu rows", i, std::size_t{rows});
+        }
+        std::filesystem::copy(directory.file("data.mdb"), directory.file("copy"));
+        fixture.close();
+        std::filesystem::rename(directory.file("copy"), directory.file("data.mdb"));
+        fixture.open();
+        for (int i = 0; i < 14; i++) append(fixture, oracle, random);
+        cr_assert_gt(expect_all(), 60'000);
+    }
+}
+
 Test(keep, long_after_a_crash) {
     TempDirectory directory;
     Fixture fixture({.path = directory.path()});

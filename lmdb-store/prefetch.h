@@ -1,0 +1,36 @@
+// Asks for memory before it is needed. Subjects and rows lie in tables that are larger than the caches and
+// are visited in no order, so what an interval costs is mostly waiting for memory; a loop that asks for what
+// comes some steps later waits little.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+
+#include "lmdb-store/columns.h"
+
+namespace weir::store {
+
+// How many steps ahead a loop asks.
+inline constexpr std::size_t kAhead = 4;
+
+template <typename T>
+void prefetch(std::span<const T> objects) {
+    constexpr std::size_t kLine = 64, kMost = 8 * kLine;
+    const char* const bytes = reinterpret_cast<const char*>(objects.data());
+    for (std::size_t at = 0; at < std::min(objects.size_bytes(), kMost); at += kLine)
+        __builtin_prefetch(bytes + at);
+}
+
+template <typename T>
+void prefetch(const T* object) {
+    prefetch(std::span(object, 1));
+}
+
+// Of a row that is near, what its histograms hold.
+template <typename Row>
+void prefetch_buckets(const Row& row) {
+    for (const auto& column : RowColumns<Row>::kHistograms) prefetch((row.*column.of_row).buckets());
+}
+
+}  // namespace weir::store
