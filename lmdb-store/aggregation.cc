@@ -148,7 +148,6 @@ AttributeSet Aggregation::needs() const {
 }
 
 bool Aggregation::begin_look(Frame& frame) {
-    frame.load(predicate_.needs());
     const bool any = predicate_.begin_pairs(frame, mask_) > 0;
     shown_.assign(mask_.size(), 0);
     return any;

@@ -174,9 +174,14 @@ void Predicate::look_at_traits(Frame& frame, const Tuples& traits, bool (*is)(co
     }
 }
 
+// Most hosts talk to others only: then there is one small column to read.
 std::size_t Predicate::begin_pairs(Frame& frame, Mask& out) {
-    if (begin(frame, false, out) == 0) return 0;
+    frame.load(set_of(Attribute::traits));
     const Tuples& traits = frame.tuples(set_of(Attribute::traits));
+    look_at_traits(frame, traits, query::is_clients_row_of_pair);
+    if (std::find(verdicts_.begin(), verdicts_.end(), 1) == verdicts_.end()) return 0;
+    frame.load(needs());
+    if (begin(frame, false, out) == 0) return 0;
     look_at_traits(frame, traits, query::is_clients_row_of_pair);
     std::size_t count = 0;
     for (std::uint32_t subject = 0; subject < out.size(); subject++) {

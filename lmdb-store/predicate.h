@@ -37,7 +37,7 @@ public:
     // Whether all segments and their blocks must be shown to note_pairs() before the first begin().
     bool needs_pairs() const { return needs_pairs_; }
     // Turns to a segment for that: subjects that may be the client's side of a pair and be taken, whatever their
-    // rows. Returns how many; without any there is nothing to note.
+    // rows. Returns how many; without any there is nothing to note. Loads what it needs.
     std::size_t begin_pairs(Frame& frame, Mask& out);
     // `shown`: those of them that rows which apply() takes are about.
     void note_pairs(Frame& frame, const Mask& shown);

@@ -1,6 +1,7 @@
-"""HTTP/1 against the server's own log: nginx with curl and wrk."""
+"""HTTP/1 against the server's own log: nginx with curl and wrk. WEIR_SATURATION_SECONDS=20 makes saturation last."""
 
 import contextlib
+import os
 import re
 import subprocess
 import tempfile
@@ -12,6 +13,7 @@ from harness import Link, Weir, counts, in_netns, total
 from nginx import NginxServer
 
 PORT = 8080
+SATURATION = int(os.environ.get("WEIR_SATURATION_SECONDS", "4"))
 
 
 class Nginx(NginxServer):
@@ -235,10 +237,11 @@ class Saturation(unittest.TestCase):
 
     def overload(self, link, weir, *options):
         """Traffic while nobody empties the ring for a second."""
-        wrk = subprocess.Popen(in_netns(link.client, "wrk", "-t2", "-c32", "-d4s", *options), stdout=subprocess.DEVNULL)
+        wrk = subprocess.Popen(in_netns(link.client, "wrk", "-t2", "-c32", f"-d{SATURATION}s", *options),
+                               stdout=subprocess.DEVNULL)
         time.sleep(1)
         weir.hold(1)
-        self.assertEqual(wrk.wait(timeout=60), 0)
+        self.assertEqual(wrk.wait(timeout=SATURATION + 60), 0)
 
     def check(self, link, nginx, weir):
         weir.wait_intervals(2)
