@@ -285,7 +285,7 @@ enum weir_stat {
 	WEIR_STAT_HTTP_LOST,		 /* requests given up: the connection's bytes made no sense any more */
 	WEIR_STAT_HTTP_CONTENDED,	 /* calls not looked at: another CPU held the connection for too long */
 	WEIR_STAT_TLS_FULL,		 /* TLS connections that found no room */
-	WEIR_STAT_TLS_NO_SOCKET,	 /* calls of a TLS library whose socket is not known */
+	WEIR_STAT_TLS_NO_SOCKET,	 /* requests under TLS whose socket did not become known */
 	WEIR_STAT_CHUNK_LOST,		 /* pieces of HTTP/2 that found the ring full or were not readable */
 	WEIR_STAT_MAX,
 };

@@ -115,29 +115,44 @@ static __noinline int tls_on_call(const struct sock *sk, struct http_conn *hc, _
 {
 	struct tls_task *task = bpf_task_storage_get(&tls_tasks, bpf_get_current_task_btf(), NULL,
 						     BPF_LOCAL_STORAGE_GET_F_CREATE);
+	__u64 tie = TIE_NONE;
 	struct tls_key key = {};
 	struct tls_conn *tls;
 	struct pump p;
 
 	if (!task)
 		return 0;
+	if (task->key.ssl) {
+		key.ssl = task->key.ssl;
+		tie = TIE_CALL;
+	} else if (rx) {
+		task->received = task->received && task->socket != (__u64)sk ? 2 : 1;
+	} else if (task->wrote) {
+		key.ssl = task->wrote;
+		tie = TIE_PAIR;
+	}
+	task->wrote = 0;
+	task->socket = (__u64)sk;
 	task->id = hc->record.id;
 	task->established_at = hc->http.established_at;
 	take_evidence(sk, &task->evidence);
-	task->has_socket = 1;
-	if (task->key.ssl)
-		hc->http.cookie = task->key.ssl;
-	else if (!hc->http.cookie)
+	if (!key.ssl)
+		key.ssl = hc->http.cookie;
+	if (!key.ssl)
 		return 0;
-	key.ssl = hc->http.cookie;
 	key.tgid = bpf_get_current_pid_tgid() >> 32;
-	tls = task->key.ssl ? tls_find(&key) : bpf_map_lookup_elem(&tls_conns, &key);
+	tls = tie == TIE_CALL ? tls_find(&key) : bpf_map_lookup_elem(&tls_conns, &key);
 	p.scratch = &task->scratch;
 	if (!tls || !http_lock(&tls->http))
 		return 0;
-	tls_set_socket(tls, task);
-	tls->http.on_wire = 1;
-	if (tls->http.phase == HTTP_ONE) {
+	tls_tie(tls, task, tie);
+	if (tls->socket == task->socket) {
+		hc->http.cookie = key.ssl;
+		tls->http.evidence = task->evidence;
+	}
+	if (tie == TIE_CALL)
+		tls->http.on_wire = 1;
+	if (tls->http.on_wire && tls->http.phase == HTTP_ONE) {
 		p.http = &tls->http;
 		p.record = &tls->record;
 		p.call = &task->scratch.call;
@@ -165,11 +180,13 @@ static __always_inline void on_data(const struct sock *sk, int len, bool rx)
 		changes_hands(sk, hc);
 	if (hc->http.phase == HTTP_NOT)
 		return;
-	if (hc->http.phase == HTTP_DNS)
+	if (hc->http.phase == HTTP_DNS) {
 		dns_capture(&hc->record.id, len, rx);
-	else if (hc->http.phase != HTTP_TLS)
+		return;
+	}
+	if (hc->http.phase != HTTP_TLS)
 		http_on_call(sk, hc, len, rx);
-	else if (follow_tls)
+	if (hc->http.phase == HTTP_TLS && follow_tls)
 		tls_on_call(sk, hc, len, rx);
 }
 

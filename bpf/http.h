@@ -96,7 +96,7 @@ static __always_inline void http_clear(struct weir_http_record *record)
 	record->latencies = 0;
 }
 
-/* Reports what was added up, if anything was. */
+/* Reports what was added up, if anything was and it is known of which socket. */
 __weak int weir_http_flush(struct weir_http_record *record)
 {
 	__u32 size;
@@ -106,7 +106,9 @@ __weak int weir_http_flush(struct weir_http_record *record)
 	if (!record->count && !record->request_bytes && !record->response_bytes)
 		return 0;
 	size = http_record_size(record);
-	if (bpf_ringbuf_output(&ring, record, size, ring_flags(size)))
+	if (!record->id.transport)
+		stat_add(WEIR_STAT_TLS_NO_SOCKET, record->count);
+	else if (bpf_ringbuf_output(&ring, record, size, ring_flags(size)))
 		http_fold(record);
 	http_clear(record);
 	return 0;

@@ -522,7 +522,9 @@ __weak int weir_identify(struct http_state *http, struct weir_http_record *recor
 	}
 	n = read_piece(&p);
 	kind = n ? http2_recognise(bytes, n, http->misses_left != 0) : 0;
-	if (kind) {
+	if (kind && !record->id.transport) {
+		stat_add(WEIR_STAT_TLS_NO_SOCKET, 1); /* it is joined when its socket is known */
+	} else if (kind) {
 		http2_begin(http, &record->id, scratch->call.rx, kind);
 	} else if (http->phase == HTTP_UPGRADED) {
 		http->phase = HTTP_NOT;

@@ -21,24 +21,11 @@ static __always_inline void tls_enter(struct pt_regs *regs, const __u64 *moved, 
 	task->time = is_write ? bpf_ktime_get_boot_ns() : 0;
 }
 
-/* n bytes of plaintext went through the library. */
-static __always_inline void tls_on_plaintext(struct tls_task *task, const struct tls_key *key, __u32 n, bool is_write)
+/* n bytes of plaintext went through the library. The lock is held. */
+static __always_inline void tls_on_plaintext(struct tls_task *task, struct tls_conn *tls, __u32 n, bool is_write)
 {
-	struct tls_conn *tls = tls_find(key);
 	struct pump p;
 
-	if (!tls || tls->http.phase == HTTP_NOT)
-		return;
-	if (!tls->has_socket && !task->has_socket) {
-		stat_add(WEIR_STAT_TLS_NO_SOCKET, 1);
-		return;
-	}
-	if (!http_lock(&tls->http)) {
-		stat_add(WEIR_STAT_HTTP_CONTENDED, 1);
-		return;
-	}
-	if (!tls->has_socket)
-		tls_set_socket(tls, task);
 	p.http = &tls->http;
 	p.record = &tls->record;
 	p.scratch = &task->scratch;
@@ -54,28 +41,50 @@ static __always_inline void tls_on_plaintext(struct tls_task *task, const struct
 	p.call->lost = 0;
 	p.call->evidence = tls->http.evidence;
 	http_on_other_bytes(&p);
-	http_unlock(&tls->http);
+}
+
+/* The bytes that a call moved that returned `result`. */
+static __always_inline __u32 tls_moved(const struct tls_task *task, int result)
+{
+	__u64 moved = result > 0 ? result : 0;
+
+	if (task->moved && (result != 1 || bpf_probe_read_user(&moved, sizeof(moved), task->moved)))
+		return 0;
+	return moved < 1 << 30 ? moved : 0;
 }
 
 static __always_inline void tls_leave(struct pt_regs *regs, bool is_write)
 {
 	struct tls_task *task = bpf_task_storage_get(&tls_tasks, bpf_get_current_task_btf(), NULL, 0);
+	struct tls_conn *tls;
 	struct tls_key key;
-	__u64 moved = 0;
-	__s64 n;
+	bool is_pair;
+	__u32 n;
 
 	if (!task || !task->key.ssl)
 		return;
 	key = task->key;
 	task->key.ssl = 0;
-	n = (int)regs->ax;
-	if (task->moved) {
-		if (n != 1 || bpf_probe_read_user(&moved, sizeof(moved), task->moved))
-			return;
-		n = moved;
+	n = tls_moved(task, (int)regs->ax);
+	is_pair = !is_write && task->received == 1;
+	if (!is_write)
+		task->received = 0;
+	else if (n)
+		task->wrote = key.ssl;
+	if (!n && !is_pair)
+		return;
+	tls = tls_find(&key);
+	if (!tls || tls->http.phase == HTTP_NOT)
+		return;
+	if (!http_lock(&tls->http)) {
+		stat_add(WEIR_STAT_HTTP_CONTENDED, 1);
+		return;
 	}
-	if (n > 0 && n < 1 << 30)
-		tls_on_plaintext(task, &key, n, is_write);
+	if (is_pair)
+		tls_tie(tls, task, TIE_PAIR);
+	if (n)
+		tls_on_plaintext(task, tls, n, is_write);
+	http_unlock(&tls->http);
 }
 
 SEC("uprobe")
@@ -175,7 +184,7 @@ int weir_tls_walk(struct bpf_iter__bpf_map_elem *ctx)
 		return 0;
 	key = *at;
 	tls = bpf_map_lookup_elem(&tls_conns, &key);
-	if (tls)
+	if (tls && tls->tie)
 		http_report_sum(&tls->http, &tls->record);
 	return 0;
 }

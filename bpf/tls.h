@@ -4,9 +4,13 @@
  *
  * Plaintext is seen where the program hands it to its TLS library or gets it from there, which
  * says nothing of the socket. The socket is the one that the library sends or receives on
- * inside of that call; a library that is given memory instead of a socket gets the one that its
- * thread used last. HTTP's state belongs to the library's connection object: programs on user
- * space calls cannot reach socket storage.
+ * inside of that call. A library that is given memory instead of a socket is read from right
+ * after its thread received what it reads, and its thread sends right after it wrote: the
+ * connection object of such a call and the socket of such a send or receive are a pair. What
+ * goes through before one of these is known waits; it is never given to another socket.
+ *
+ * HTTP's state belongs to the library's connection object: programs on user space calls cannot
+ * reach socket storage.
  */
 #ifndef WEIR_TLS_H
 #define WEIR_TLS_H
@@ -18,10 +22,17 @@ struct tls_key {
 	__u64 tgid;
 };
 
+enum tls_tie {
+	TIE_NONE = 0,
+	TIE_PAIR = 1, /* by what its thread did before or after a call */
+	TIE_CALL = 2, /* the library itself used the socket */
+};
+
 struct tls_conn {
 	struct http_state http;
-	struct weir_http_record record;
-	__u64 has_socket; /* record.id says which */
+	struct weir_http_record record; /* its id is the socket's; all zero before that is known */
+	__u64 socket;			/* address, never followed */
+	__u64 tie;			/* enum tls_tie */
 };
 
 struct {
@@ -38,8 +49,10 @@ struct tls_task {
 	const char *buffer;
 	const __u64 *moved; /* where the call says how much it moved, if not in its result */
 	__u64 time;	    /* of the call's begin */
-	__u64 has_socket;
+	__u64 wrote;	    /* connection object of its last write, 0 once something was sent or received */
+	__u64 received;	    /* sockets that it received from since its last read, 2 = several */
 	/* the socket of ciphertext that it used last */
+	__u64 socket;
 	struct weir_conn_id id;
 	__u64 established_at;
 	struct socket_evidence evidence;
@@ -82,14 +95,19 @@ static __always_inline struct tls_conn *tls_find(const struct tls_key *key)
 	return tls;
 }
 
-static __always_inline void tls_set_socket(struct tls_conn *tls, const struct tls_task *task)
+/* Its socket is the one that the thread used last, unless better is known. The lock is held. */
+static __always_inline void tls_tie(struct tls_conn *tls, const struct tls_task *task, __u64 tie)
 {
-	if (!tls->has_socket) {
-		tls->record.id = task->id;
-		tls->http.established_at = task->established_at;
-		tls->has_socket = 1;
-	}
+	if (tls->tie >= tie)
+		return;
+	tls->tie = tie;
+	if (tls->socket == task->socket)
+		return;
+	tls->socket = task->socket;
+	tls->record.id = task->id;
+	tls->http.established_at = task->established_at;
 	tls->http.evidence = task->evidence;
+	tls->http.now.retransmits = task->evidence.retransmits; /* its request may have been first */
 }
 
 #endif /* WEIR_TLS_H */

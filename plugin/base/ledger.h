@@ -24,7 +24,7 @@ namespace weir {
     X(http_lost, "HTTP connections that made no sense any more while a request was open") \
     X(http_contended, "calls not looked at because another CPU held their connection") \
     X(tls_table_full, "TLS connections that found no room") \
-    X(tls_socket_unknown, "calls of a TLS library whose socket is not known") \
+    X(tls_socket_unknown, "requests under TLS whose socket did not become known") \
     X(http2_lost, "pieces of HTTP/2 that found the ring full or could not be read") \
     X(ring_full_dns, "DNS messages that found the ring to user space full") \
     X(udp_flows_full, "datagrams added to ~other because the kernel side's table was full") \
