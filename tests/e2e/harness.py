@@ -291,6 +291,22 @@ def is_sanitized():
     return cache.exists() and bool(re.search(r"^WEIR_SANITIZE:\w+=\S", cache.read_text(), re.MULTILINE))
 
 
+def npm_packages(source):
+    """A folder's copy in the build directory with the packages of its lock file: npm writes beside package.json. They are
+    installed when the lock file is another one than last time."""
+    work = BUILD / "tests" / source.name
+    work.mkdir(parents=True, exist_ok=True)
+    for file in source.iterdir():
+        if file.is_file():
+            shutil.copy(file, work)
+    stamp = work / "installed.lock"
+    lock = (work / "package-lock.json").read_text()
+    if not stamp.exists() or stamp.read_text() != lock:
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=work, check=True)
+        stamp.write_text(lock)
+    return work
+
+
 def require(condition, reason):
     """A visible skip of the whole file: what the kernel or the machine cannot."""
     if not condition:

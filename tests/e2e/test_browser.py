@@ -7,24 +7,14 @@ import subprocess
 import unittest
 
 import harness
-from harness import BUILD, HERE, Weir
+from harness import HERE, Weir, npm_packages
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 
 
 class Console(unittest.TestCase):
     def test_in_a_browser(self):
-        # npm writes beside package.json, so it works on a copy
-        work = BUILD / "tests" / "browser"
-        work.mkdir(parents=True, exist_ok=True)
-        for file in (HERE.parent / "browser").iterdir():
-            if file.is_file():
-                shutil.copy(file, work)
-        stamp = work / "installed.lock"
-        lock = (work / "package-lock.json").read_text()
-        if not stamp.exists() or stamp.read_text() != lock:
-            subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=work, check=True)
-            stamp.write_text(lock)
+        work = npm_packages(HERE.parent / "browser")
         with Weir(interval="1s") as weir:
             done = subprocess.run(["npm", "test"], cwd=work, timeout=500, capture_output=True, text=True,
                                   env={**os.environ, "WEIR_URL": weir.url, "CHROMIUM": CHROMIUM})
