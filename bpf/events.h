@@ -55,7 +55,7 @@ enum weir_record_kind {
 	WEIR_RECORD_UDP = 3,
 	WEIR_RECORD_DNS = 4,
 	WEIR_RECORD_CHUNK = 5,
-	WEIR_RECORD_EXEC = 6,
+	WEIR_RECORD_PROGRAM = 6,
 };
 
 /* Every record begins with its kind (u32). */
@@ -218,12 +218,12 @@ struct weir_chunk_record {
 WEIR_ASSERT(offsetof(struct weir_chunk_record, data) == 112);
 WEIR_ASSERT(sizeof(struct weir_chunk_record) == 112 + WEIR_CHUNK_MAX);
 
-/* A process began to run a file that none ran before. */
-struct weir_exec_record {
-	__u32 kind; /* WEIR_RECORD_EXEC */
+/* A process that may bring a TLS library along: it runs a file that none ran before, or speaks TLS out of none known. */
+struct weir_program_record {
+	__u32 kind; /* WEIR_RECORD_PROGRAM */
 	__u32 pid;  /* thread group id in the initial PID namespace */
 };
-WEIR_ASSERT(sizeof(struct weir_exec_record) == 8);
+WEIR_ASSERT(sizeof(struct weir_program_record) == 8);
 
 /* Connections of one flow whose records found the ring full. The client's port is 0 when the kernel folds it. */
 struct weir_tcp_fold_key {

@@ -110,6 +110,22 @@ static __noinline void changes_hands(const struct sock *sk, struct http_conn *hc
 	hc->record.id = conn->id;
 }
 
+/*
+ * Ciphertext was sent and no known library made it. A program that others ran before may have
+ * loaded one that those did not; one look at each such process finds it.
+ */
+static __noinline int tls_on_unknown_send(struct http_conn *hc)
+{
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+	__u8 one = 1;
+
+	if (!hc || ++hc->http.unknown_sends != UNKNOWN_SENDS)
+		return 0;
+	if (!bpf_map_update_elem(&tls_unknown, &pid, &one, BPF_NOEXIST))
+		tls_report_program(pid);
+	return 0;
+}
+
 /* len bytes of ciphertext: whose they are, for the thread's calls of its TLS library. */
 static __noinline int tls_on_call(const struct sock *sk, struct http_conn *hc, __u32 len, bool rx)
 {
@@ -139,7 +155,7 @@ static __noinline int tls_on_call(const struct sock *sk, struct http_conn *hc, _
 	if (!key.ssl)
 		key.ssl = hc->http.cookie;
 	if (!key.ssl)
-		return 0;
+		return rx ? 0 : tls_on_unknown_send(hc);
 	key.tgid = bpf_get_current_pid_tgid() >> 32;
 	tls = tie == TIE_CALL ? tls_find(&key) : bpf_map_lookup_elem(&tls_conns, &key);
 	p.scratch = &task->scratch;

@@ -115,7 +115,7 @@ struct http_state {
 		__u64 status_words[2];
 	};
 	__u32 line_status; /* of that last one; 0 when it came in pieces */
-	__u32 reserved;
+	__u32 unknown_sends; /* HTTP_TLS: while the cookie is 0 */
 };
 
 #endif /* WEIR_HTTP_STATE_H */

@@ -161,15 +161,16 @@ struct {
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(weir_exec, struct task_struct *task, int old_pid, struct linux_binprm *binprm)
 {
-	struct weir_exec_record record = {.kind = WEIR_RECORD_EXEC, .pid = task->tgid};
 	struct inode *inode = binprm->file->f_inode;
 	struct file_key key = {.inode = inode->i_ino, .device = inode->i_sb->s_dev};
+	__u32 pid = task->tgid;
 	__u8 one = 1;
 
+	bpf_map_delete_elem(&tls_unknown, &pid);
 	if (bpf_map_lookup_elem(&files_run, &key))
 		return 0;
 	bpf_map_update_elem(&files_run, &key, &one, BPF_ANY);
-	bpf_ringbuf_output(&ring, &record, sizeof(record), BPF_RB_FORCE_WAKEUP);
+	tls_report_program(pid);
 	return 0;
 }
 

@@ -66,6 +66,17 @@ struct {
 	__type(value, struct tls_task);
 } tls_tasks SEC(".maps") __weak;
 
+/* Sends of ciphertext on a socket without a known library, more than handshakes need. */
+#define UNKNOWN_SENDS 6
+
+/* Processes that were reported for such a socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u32);
+	__type(value, __u8);
+} tls_unknown SEC(".maps") __weak;
+
 /* Never written: what a new entry is made of. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -108,6 +119,13 @@ static __always_inline void tls_tie(struct tls_conn *tls, const struct tls_task 
 	tls->http.established_at = task->established_at;
 	tls->http.evidence = task->evidence;
 	tls->http.now.retransmits = task->evidence.retransmits; /* its request may have been first */
+}
+
+static __always_inline void tls_report_program(__u32 pid)
+{
+	struct weir_program_record record = {.kind = WEIR_RECORD_PROGRAM, .pid = pid};
+
+	bpf_ringbuf_output(&ring, &record, sizeof(record), BPF_RB_FORCE_WAKEUP);
 }
 
 #endif /* WEIR_TLS_H */

@@ -440,11 +440,11 @@ private:
 
     // Programs that begin are the source's own business.
     bool take_exec(const void* data, std::size_t size) {
-        weir_exec_record record{};
+        weir_program_record record{};
         if (size < sizeof(record)) return false;
         std::memcpy(&record, data, sizeof(record));
-        if (record.kind != WEIR_RECORD_EXEC) return false;
-        if (tls_) tls_->on_exec(record.pid);
+        if (record.kind != WEIR_RECORD_PROGRAM) return false;
+        if (tls_) tls_->on_program(record.pid);
         return true;
     }
 

@@ -31,7 +31,7 @@ namespace weir {
 namespace {
 
 constexpr std::int64_t kMs = 1'000'000;
-// When a process that began to run a file is looked at: at once, when its loader is done, when it has read
+// When a process is looked at that has just begun: at once, when its loader is done, when it has read
 // what it loads by itself.
 constexpr std::array<std::int64_t, 3> kLooksNs = {0, 200 * kMs, 1500 * kMs};
 // All processes are looked at again for what they loaded late.
@@ -125,7 +125,7 @@ void TlsProbes::look_everywhere() {
     }
 }
 
-void TlsProbes::on_exec(std::uint32_t pid) {
+void TlsProbes::on_program(std::uint32_t pid) {
     const std::int64_t now = system_clock().boot_ns();
     for (const std::int64_t later : kLooksNs) {
         if (due_.size() < kMaxDue) due_.push_back({now + later, pid});

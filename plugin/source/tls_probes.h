@@ -28,8 +28,8 @@ public:
 
     // What every process maps now, and the libraries of this host that none maps yet.
     void look_everywhere();
-    // A process that began to run another file: its libraries come a little later, so it is looked at again.
-    void on_exec(std::uint32_t pid);
+    // A process that may bring a library along: a little later if it has just begun, so it is looked at again.
+    void on_program(std::uint32_t pid);
     // Looks at what has become due. Costs nothing when nothing has. Boot time.
     void tick(std::int64_t now_ns);
     // Forgets what processes left behind that ended without saying so.
