@@ -134,13 +134,16 @@ static __noinline int tls_on_call(const struct sock *sk, struct http_conn *hc, _
 	__u64 tie = TIE_NONE;
 	struct tls_key key = {};
 	struct tls_conn *tls;
-	struct pump p;
 
 	if (!task)
 		return 0;
 	if (task->key.ssl) {
 		key.ssl = task->key.ssl;
 		tie = TIE_CALL;
+		if (rx)
+			task->got += len;
+		else
+			task->sent += len;
 	} else if (rx) {
 		task->received = task->received && task->socket != (__u64)sk ? 2 : 1;
 	} else if (task->wrote) {
@@ -158,7 +161,6 @@ static __noinline int tls_on_call(const struct sock *sk, struct http_conn *hc, _
 		return rx ? 0 : tls_on_unknown_send(hc);
 	key.tgid = bpf_get_current_pid_tgid() >> 32;
 	tls = tie == TIE_CALL ? tls_find(&key) : bpf_map_lookup_elem(&tls_conns, &key);
-	p.scratch = &task->scratch;
 	if (!tls || !http_lock(&tls->http))
 		return 0;
 	tls_tie(tls, task, tie);
@@ -168,14 +170,6 @@ static __noinline int tls_on_call(const struct sock *sk, struct http_conn *hc, _
 	}
 	if (tie == TIE_CALL)
 		tls->http.on_wire = 1;
-	if (tls->http.on_wire && tls->http.phase == HTTP_ONE) {
-		p.http = &tls->http;
-		p.record = &tls->record;
-		p.call = &task->scratch.call;
-		p.call->time = bpf_ktime_get_boot_ns();
-		p.call->of_request = rx == tls->http.request_is_rx;
-		count_bytes(&p, len);
-	}
 	http_unlock(&tls->http);
 	return 0;
 }

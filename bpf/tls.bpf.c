@@ -18,29 +18,40 @@ static __always_inline void tls_enter(struct pt_regs *regs, const __u64 *moved, 
 	task->key.tgid = bpf_get_current_pid_tgid() >> 32;
 	task->buffer = (const char *)regs->si;
 	task->moved = moved;
+	task->sent = 0;
+	task->got = 0;
 	task->time = is_write ? bpf_ktime_get_boot_ns() : 0;
 }
 
 /* n bytes of plaintext went through the library. The lock is held. */
-static __always_inline void tls_on_plaintext(struct tls_task *task, struct tls_conn *tls, __u32 n, bool is_write)
+static __always_inline void tls_on_plaintext(struct pump *p, const struct tls_task *task, __u32 n, bool is_write)
 {
-	struct pump p;
+	p->call->bytes.base = task->buffer;
+	p->call->bytes.here = n;
+	p->call->bytes.left = n;
+	p->call->bytes.vectors = 0;
+	p->call->bytes.next = NULL;
+	p->call->bytes.readable = 1;
+	p->call->rx = !is_write;
+	p->call->lost = 0;
+	p->call->evidence = p->http->evidence;
+	http_on_other_bytes(p);
+}
 
-	p.http = &tls->http;
-	p.record = &tls->record;
-	p.scratch = &task->scratch;
-	p.call = &task->scratch.call;
-	p.call->bytes.base = task->buffer;
-	p.call->bytes.here = n;
-	p.call->bytes.left = n;
-	p.call->bytes.vectors = 0;
-	p.call->bytes.next = NULL;
-	p.call->bytes.readable = 1;
-	p.call->time = task->time ? task->time : bpf_ktime_get_boot_ns();
-	p.call->rx = !is_write;
-	p.call->lost = 0;
-	p.call->evidence = tls->http.evidence;
-	http_on_other_bytes(&p);
+/* Counts the call's ciphertext, now that it is known what it is of. The lock is held. */
+static __always_inline void tls_on_ciphertext(struct pump *p, const struct tls_task *task)
+{
+	if (p->http->phase != HTTP_ONE)
+		return;
+	p->call->time = bpf_ktime_get_boot_ns();
+	if (task->got) {
+		p->call->of_request = p->http->request_is_rx;
+		count_bytes(p, task->got);
+	}
+	if (task->sent) {
+		p->call->of_request = !p->http->request_is_rx;
+		count_bytes(p, task->sent);
+	}
 }
 
 /* The bytes that a call moved that returned `result`. */
@@ -58,6 +69,7 @@ static __always_inline void tls_leave(struct pt_regs *regs, bool is_write)
 	struct tls_task *task = bpf_task_storage_get(&tls_tasks, bpf_get_current_task_btf(), NULL, 0);
 	struct tls_conn *tls;
 	struct tls_key key;
+	struct pump p;
 	bool is_pair;
 	__u32 n;
 
@@ -71,7 +83,7 @@ static __always_inline void tls_leave(struct pt_regs *regs, bool is_write)
 		task->received = 0;
 	else if (n)
 		task->wrote = key.ssl;
-	if (!n && !is_pair)
+	if (!n && !is_pair && !task->got && !task->sent)
 		return;
 	tls = tls_find(&key);
 	if (!tls || tls->http.phase == HTTP_NOT)
@@ -82,8 +94,14 @@ static __always_inline void tls_leave(struct pt_regs *regs, bool is_write)
 	}
 	if (is_pair)
 		tls_tie(tls, task, TIE_PAIR);
+	p.http = &tls->http;
+	p.record = &tls->record;
+	p.scratch = &task->scratch;
+	p.call = &task->scratch.call;
+	p.call->time = task->time ? task->time : bpf_ktime_get_boot_ns();
 	if (n)
-		tls_on_plaintext(task, tls, n, is_write);
+		tls_on_plaintext(&p, task, n, is_write);
+	tls_on_ciphertext(&p, task);
 	http_unlock(&tls->http);
 }
 

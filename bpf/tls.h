@@ -49,6 +49,7 @@ struct tls_task {
 	const char *buffer;
 	const __u64 *moved; /* where the call says how much it moved, if not in its result */
 	__u64 time;	    /* of the call's begin */
+	__u64 sent, got;    /* bytes of ciphertext in that call */
 	__u64 wrote;	    /* connection object of its last write, 0 once something was sent or received */
 	__u64 received;	    /* sockets that it received from since its last read, 2 = several */
 	/* the socket of ciphertext that it used last */

@@ -4,7 +4,10 @@ import shutil
 import unittest
 
 import harness
+from harness import Link, counts, total
 from tls_peers import PYTHON, TiedCase, node, openssl
+
+RECORD = 5 + 1 + 16  # what TLS 1.3 adds to plaintext
 
 
 class OpenSsl3(TiedCase):
@@ -17,6 +20,15 @@ class OpenSsl3(TiedCase):
                 with self.subTest(io=io, calls=calls):
                     peer = openssl("libssl.so.3", "libcrypto.so.3", io, calls)
                     self.check_both_orders(peer, peer, "libssl.so.3")
+
+    def test_ciphertext_is_counted_with_its_own_request(self):
+        peer = openssl("libssl.so.3", "libcrypto.so.3", "sockets", "plain")
+        with Link() as self.link, self.weir() as weir, self.server(peer) as server, self.client(peer) as client:
+            points = self.check(weir, server, client)["client"]
+        for method, path, _ in counts(points):
+            mine = [p for p in points if p["path"] == path]
+            request = len(f"{method} {path} HTTP/1.1\r\nHost: x\r\n\r\n") + RECORD
+            self.assertEqual(total(mine, "bytes_written"), request * total(mine, "count"), path)
 
     @unittest.skipUnless(shutil.which("node"), "no node")
     def test_node(self):

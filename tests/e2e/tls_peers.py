@@ -83,13 +83,19 @@ class TiedCase(unittest.TestCase):
             harness.wait_for(lambda: is_followed(library), 10, f"{library} is followed")
 
     def check_both_orders(self, server, client, *libraries):
-        """Begun after Weir and before it: then in the middle of their connections. `libraries`, the server's first, are what
-        Weir says that it follows."""
+        """`libraries`, the server's first, are what Weir says that it follows."""
+        self.check_after(server, client, *libraries)
+        self.check_before(server, client, *libraries)
+
+    def check_after(self, server, client, *libraries):
         with self.subTest("after Weir"), Link() as self.link, self.weir() as weir, self.server(server) as served:
             self.follow(weir, libraries[:1])
             with self.client(client) as asking:
                 self.follow(weir, libraries[1:], asking)
                 self.check(weir, served, asking)
+
+    def check_before(self, server, client, *libraries):
+        """Weir comes in the middle of their connections."""
         with self.subTest("before Weir"), Link() as self.link, self.server(server) as served, self.client(client) as asking:
             asking.round("GET", "hello")
             with self.weir() as weir:
@@ -97,21 +103,24 @@ class TiedCase(unittest.TestCase):
                 self.check(weir, served, asking)
 
     def check(self, weir, server, client):
+        """One round of each: what the ends said of them, and of which connection. Their points, by end."""
         for method, end, _ in ROUNDS:
             client.round(method, end)
         client.end()
         weir.wait_intervals(2)
         self.check_evidence(weir)
         weir.stop()
+        ends = {}
         ip = self.link.client_ip, self.link.server_ip
         for end, pid, addresses in (("client", client.pid, ip), ("server", server.pid, ip[::-1])):
-            points = weir.points("httpflow", pid=pid)
+            ends[end] = points = weir.points("httpflow", pid=pid)
             self.assertEqual({(p["src_ip"], p["dst_ip"], p["conn_side"], p["server_port"]) for p in points},
                              {(*addresses, end, str(PORT))})
             for port in PORTS:
                 mine = [p for p in points if p["client_port"] == str(port) and not p["path"].endswith("/uncounted")]
                 truth = collections.Counter((method, f"/{port}/{end}", status) for method, end, status in ROUNDS)
                 self.assertEqual(counts(mine), truth, f"{end}, port {port}")
+        return ends
 
     def check_evidence(self, weir):
         """The slowest requests, of which only so many are kept, carry what their own socket said."""
