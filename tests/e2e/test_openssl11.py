@@ -25,7 +25,10 @@ class OpenSsl11(TiedCase):
     def test_inside_a_program(self):
         version = subprocess.run([NODE, "-p", "process.versions.openssl"], check=True, capture_output=True, text=True).stdout
         self.assertTrue(version.startswith("1.1.1"), version)
-        self.check_both_orders(node(NODE), node(NODE), INSIDE)
+        for last in "--tls-max-v1.2", "--tls-max-v1.3":
+            with self.subTest(last):
+                self.check_both_orders(node(NODE, last), node(NODE, last), INSIDE)
+        self.check_after(node(NODE, http=2), node(NODE, http=2), INSIDE)
 
     def test_a_library(self):
         for io in ("sockets", "memory"):

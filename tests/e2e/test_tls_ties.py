@@ -33,6 +33,7 @@ class OpenSsl3(TiedCase):
     @unittest.skipUnless(shutil.which("node"), "no node")
     def test_node(self):
         self.check_both_orders(node("node"), node("node"), "node")
+        self.check_after(node("node", http=2), node("node", http=2), "node")
 
 
 if __name__ == "__main__":
