@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * OpenSSL's reads and writes, 1.1 and 3: SSL_read, SSL_write, their _ex forms, SSL_free.
+ * OpenSSL's reads and writes, 1.1 and 3: SSL_read, SSL_write, their _ex forms, SSL_free and SSL_clear.
  *
  * A call is looked at when it returns: only then is it known that it moved something, and a
  * read's bytes are there. The programs may be preempted, so they use room of their thread.
@@ -147,7 +147,7 @@ int weir_ssl_write_done(struct pt_regs *regs)
 	return 0;
 }
 
-/* The program gives the connection up. */
+/* The program gives the connection up, or uses its object for another one. */
 SEC("uprobe")
 int weir_ssl_free(struct pt_regs *regs)
 {

@@ -45,8 +45,8 @@ constexpr std::array<const char*, 5> kLibraries = {
     "/usr/lib/x86_64-linux-gnu/libssl.so*", "/usr/lib64/libssl.so*", "/usr/lib/libssl.so*",
     "/usr/local/lib/libssl.so*", "/usr/local/lib64/libssl.so*"};
 
-constexpr std::array<std::string_view, 5> kFunctions = {"SSL_read", "SSL_write", "SSL_read_ex",
-                                                        "SSL_write_ex", "SSL_free"};
+constexpr std::array<std::string_view, 6> kFunctions = {"SSL_read",     "SSL_write", "SSL_read_ex",
+                                                        "SSL_write_ex", "SSL_free",  "SSL_clear"};
 
 // A program and the functions that it is for.
 struct Probe {
@@ -63,7 +63,7 @@ std::array<Probe, 7> probes(const weir_bpf& skeleton) {
              {p.weir_ssl_write_ex, {3}, false},
              {p.weir_ssl_read_done, {0, 2}, true},
              {p.weir_ssl_write_done, {1, 3}, true},
-             {p.weir_ssl_free, {4}, false}}};
+             {p.weir_ssl_free, {4, 5}, false}}};
 }
 
 bool is_library(const std::string& path) {

@@ -3,7 +3,8 @@
     openssl_peer.py LIBSSL LIBCRYPTO sockets|memory plain|ex server IP PORT CERT KEY
     openssl_peer.py LIBSSL LIBCRYPTO sockets|memory plain|ex client IP PORT LOCAL_PORT...
 
-What they say and are told is in tls_peers.py.
+What they say and are told is in tls_peers.py. Besides, a client that is told AGAIN N connects with the same objects again, from
+ports that are N higher.
 """
 
 import ctypes
@@ -15,7 +16,7 @@ WANT_READ, WANT_WRITE, ZERO_RETURN = 2, 3, 6
 VERIFY_NONE, FILE_PEM = 0, 1
 SIGNATURES = {  # name: (result, arguments); p: pointer, i: int, n: size_t, s: string
     "TLS_method": "p", "SSL_CTX_new": "pp", "SSL_CTX_use_certificate_file": "ipsi", "SSL_CTX_use_PrivateKey_file": "ipsi",
-    "SSL_CTX_set_verify": "vpip", "SSL_new": "pp", "SSL_free": "vp", "SSL_set_fd": "ipi", "SSL_set_bio": "vppp",
+    "SSL_CTX_set_verify": "vpip", "SSL_new": "pp", "SSL_free": "vp", "SSL_clear": "ip", "SSL_set_fd": "ipi", "SSL_set_bio": "vppp",
     "SSL_set_accept_state": "vp", "SSL_set_connect_state": "vp", "SSL_do_handshake": "ip", "SSL_get_error": "ipi",
     "SSL_read": "ippi", "SSL_write": "ipsi", "SSL_read_ex": "ippnp", "SSL_write_ex": "ipsnp",
     "BIO_s_mem": "p", "BIO_new": "pp", "BIO_write": "ipsi", "BIO_read": "ippi", "ERR_clear_error": "v",
@@ -37,15 +38,19 @@ class Connection:
     """TLS on a connected socket that does not block. Its calls return None where they would have to wait."""
 
     def __init__(self, lib, context, sock, in_memory, ex, is_server):
-        self.lib, self.sock, self.in_memory, self.ex = lib, sock, in_memory, ex
+        self.lib, self.in_memory, self.ex = lib, in_memory, ex
         self.ssl = lib.SSL_new(context)
         self.buffer, self.moved = ctypes.create_string_buffer(65536), ctypes.c_size_t()
-        if in_memory:
-            self.received, self.to_send = (lib.BIO_new(lib.BIO_s_mem()) for _ in range(2))
-            lib.SSL_set_bio(self.ssl, self.received, self.to_send)
-        else:
-            lib.SSL_set_fd(self.ssl, sock.fileno())
         (lib.SSL_set_accept_state if is_server else lib.SSL_set_connect_state)(self.ssl)
+        self.use(sock)
+
+    def use(self, sock):
+        self.sock = sock
+        if self.in_memory:
+            self.received, self.to_send = (self.lib.BIO_new(self.lib.BIO_s_mem()) for _ in range(2))
+            self.lib.SSL_set_bio(self.ssl, self.received, self.to_send)
+        else:
+            self.lib.SSL_set_fd(self.ssl, sock.fileno())
 
     def close(self):
         self.lib.SSL_free(self.ssl)
@@ -114,10 +119,13 @@ class Peer:
         self.selector = selectors.DefaultSelector()
 
     def connection(self, sock, is_server):
-        sock.setblocking(False)
         made = Connection(self.lib, self.context, sock, self.in_memory, self.ex, is_server)
-        self.selector.register(sock, selectors.EVENT_READ, made)
-        return made
+        return self.watch(made)
+
+    def watch(self, connection):
+        connection.sock.setblocking(False)
+        self.selector.register(connection.sock, selectors.EVENT_READ, connection)
+        return connection
 
     def ready(self):
         return [key.data for key, _ in self.selector.select()]
@@ -144,22 +152,43 @@ class Peer:
             status = b"404 Gone" if data.split(b" ")[1].endswith(b"/gone") else b"200 OK"
             connection.write(b"HTTP/1.1 %s\r\nContent-Length: 2\r\n\r\nok" % status)
 
-    def ask(self, ip, port, *local_ports):
-        self.lib.SSL_CTX_set_verify(self.context, VERIFY_NONE, None)
-        connections = {int(local): self.connection(socket.create_connection((ip, int(port)), source_address=("", int(local))),
-                                                   False) for local in local_ports}
-        # all at once, so that the one whose socket was used last is often another one
+    def use_again(self, connection, sock):
+        self.selector.unregister(connection.sock)
+        connection.sock.close()
+        assert self.lib.SSL_clear(connection.ssl) == 1
+        connection.use(sock)
+        self.watch(connection)
+
+    def round(self, connections, method, end):
+        for local, made in connections.items():
+            made.write(f"{method} /{local}/{end} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        waiting = set(connections.values())
+        while waiting:
+            waiting -= {made for made in self.ready() if made.read()}
+
+    def shake_hands(self, connections):
+        """All at once, so that the one whose socket was used last is often another one."""
         waiting = {made for made in connections.values() if not made.handshake()}
         while waiting:
             waiting -= {made for made in self.ready() if made.handshake()}
+
+    def ask(self, ip, port, *local_ports):
+        self.lib.SSL_CTX_set_verify(self.context, VERIFY_NONE, None)
+        def connect(local):
+            return socket.create_connection((ip, int(port)), source_address=("", local))
+
+        connections = {int(local): self.connection(connect(int(local)), False) for local in local_ports}
+        self.shake_hands(connections)
         print("ready", flush=True)
         for line in sys.stdin:
             method, end = line.split()
-            for local, made in connections.items():
-                made.write(f"{method} /{local}/{end} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-            waiting = set(connections.values())
-            while waiting:
-                waiting -= {made for made in self.ready() if made.read()}
+            if method == "AGAIN":
+                connections = {local + int(end): made for local, made in connections.items()}
+                for local, made in connections.items():
+                    self.use_again(made, connect(local))
+                self.shake_hands(connections)
+            else:
+                self.round(connections, method, end)
             print("ready", flush=True)
         for made in connections.values():
             made.close()

@@ -5,8 +5,9 @@ import unittest
 
 import harness
 from harness import Link, counts, total
-from tls_peers import PYTHON, TiedCase, node, openssl
+from tls_peers import PORTS, PYTHON, UNCOUNTED, TiedCase, node, openssl
 
+MORE = 100
 RECORD = 5 + 1 + 16  # what TLS 1.3 adds to plaintext
 
 
@@ -20,6 +21,15 @@ class OpenSsl3(TiedCase):
                 with self.subTest(io=io, calls=calls):
                     peer = openssl("libssl.so.3", "libcrypto.so.3", io, calls)
                     self.check_both_orders(peer, peer, "libssl.so.3")
+
+    def test_an_object_that_is_used_again(self):
+        for io in ("sockets", "memory"):
+            peer = openssl("libssl.so.3", "libcrypto.so.3", io, "plain")
+            with self.subTest(io), Link() as self.link, self.weir() as weir:
+                with self.server(peer) as server, self.client(peer) as client:
+                    client.round(*UNCOUNTED)
+                    client.round("AGAIN", MORE)
+                    self.check(weir, server, client, [port + MORE for port in PORTS])
 
     def test_ciphertext_is_counted_with_its_own_request(self):
         peer = openssl("libssl.so.3", "libcrypto.so.3", "sockets", "plain")
