@@ -93,8 +93,6 @@ static __always_inline bool find_user_message(struct user_msghdr *out)
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	__u64 at = regs->si;
 
-	if (regs->cs != USER_CS_64)
-		return false;
 	switch (regs->orig_ax) {
 	case NR_READV:
 	case NR_WRITEV:
@@ -124,6 +122,7 @@ static __always_inline __u32 copy_pieces(struct dns_scratch *scratch, const stru
 		struct user_iovec piece;
 		__u32 n;
 
+		barrier_var(at); /* or its bound is checked on a copy the verifier cannot relate */
 		if ((__u64)i >= count || at >= len || at >= WEIR_DNS_MAX)
 			break;
 		if (bpf_probe_read_user(&piece, sizeof(piece), pieces + i))

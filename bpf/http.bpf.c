@@ -61,10 +61,12 @@ static __noinline int http_on_other_call(const struct sock *sk, struct http_conn
 	find_user_bytes(len, &p.call->bytes);
 	take_evidence(sk, &p.call->evidence);
 	http_on_other_bytes(&p);
+	hc->http.common = common_next(&hc->http);
 	return 0;
 }
 
-static __always_inline void http_on_call(const struct sock *sk, struct http_conn *hc, __u32 len, bool rx)
+static __always_inline void http_on_call(const struct sock *sk, struct http_conn *hc, struct task_struct *task,
+					 __u32 len, bool rx)
 {
 	struct http_state *http = &hc->http;
 	__u64 time = bpf_ktime_get_boot_ns();
@@ -73,7 +75,7 @@ static __always_inline void http_on_call(const struct sock *sk, struct http_conn
 		stat_add(WEIR_STAT_HTTP_CONTENDED, 1);
 		return;
 	}
-	if (!http_on_common_call(sk, hc, len, time, rx))
+	if (!http_on_common_call(sk, hc, task, len, time, rx))
 		http_on_other_call(sk, hc, len, time, rx);
 	http_unlock(http);
 	if (http->closing)
@@ -86,6 +88,8 @@ static __always_inline struct http_conn *http_begin(const struct sock *sk)
 	struct conn *conn = conn_get(sk);
 	struct http_conn *hc;
 
+	if (!is_inet(sk))
+		return NULL;
 	if (!conn)
 		conn = adopt_late(sk);
 	if (!conn || conn->role != ROLE_CONNECTION)
@@ -177,26 +181,26 @@ static __noinline int tls_on_call(const struct sock *sk, struct http_conn *hc, _
 /* len bytes went through the socket in a call of current. */
 static __always_inline void on_data(const struct sock *sk, int len, bool rx)
 {
+	struct task_struct *task;
 	struct http_conn *hc;
 
-	if (len <= 0 || !is_inet(sk))
+	if (len <= 0)
 		return;
 	hc = http_get(sk);
 	if (!hc)
 		hc = http_begin(sk);
 	if (!hc)
 		return;
-	if (hc->record.id.pid != (__u32)bpf_get_current_task_btf()->tgid)
+	task = bpf_get_current_task_btf();
+	if (hc->record.id.pid != (__u32)task->tgid)
 		changes_hands(sk, hc);
-	if (hc->http.phase == HTTP_NOT)
+	if (hc->http.phase < HTTP_NOT)
+		http_on_call(sk, hc, task, len, rx);
+	if (hc->http.phase <= HTTP_NOT)
 		return;
-	if (hc->http.phase == HTTP_DNS) {
+	if (hc->http.phase == HTTP_DNS)
 		dns_capture(&hc->record.id, len, rx);
-		return;
-	}
-	if (hc->http.phase != HTTP_TLS)
-		http_on_call(sk, hc, len, rx);
-	if (hc->http.phase == HTTP_TLS && follow_tls)
+	else if (follow_tls)
 		tls_on_call(sk, hc, len, rx);
 }
 

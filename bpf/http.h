@@ -195,6 +195,7 @@ static __always_inline void http_end(struct http_state *http, struct weir_http_r
 	if (http->phase == HTTP_TWO)
 		http2_end(http, &record->id);
 	http->phase = HTTP_NOT;
+	http->common = 0;
 }
 
 /* The connection ended. What another CPU holds is ended by that one. */

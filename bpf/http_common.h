@@ -14,20 +14,27 @@
 /* No request is shorter: "GET / HTTP/1.1" and two line ends. */
 #define REQUEST_MIN 16
 
+extern void *bpf_rdonly_cast(const void *object, __u32 type_id) __ksym;
+
+/* Of a socket that is known to be one of TCP. Costs nothing, unlike bpf_skc_to_tcp_sock(). */
+static __always_inline const struct tcp_sock *as_tcp(const struct sock *sk)
+{
+	return bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
+}
+
 static __always_inline void take_evidence(const struct sock *sk, struct socket_evidence *out)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+	const struct tcp_sock *tp = as_tcp(sk);
 
-	if (!tp)
-		return;
 	out->retransmits = tp->total_retrans;
 	out->rtt = tp->srtt_us >> 3;
 	out->unread = tp->rcv_nxt - tp->copied_seq;
 	out->unsent = tp->write_seq - tp->snd_una;
 }
 
-/* Whether the n bytes at base in user memory are those that the record's request had. */
-static __always_inline bool is_recorded_request(const char *base, const struct weir_http_record *record, __u32 n)
+/* Whether the n bytes at base in user memory are those that the record's request had. The room for them is on a
+ * stack of its own: other calls need theirs. */
+static __noinline int is_recorded_request(const char *base, const struct weir_http_record *record, __u32 n)
 {
 	__u64 bytes[HEAD_MAX / 8 + 1];
 	const __u64 *recorded = (const __u64 *)record->head;
@@ -50,80 +57,87 @@ static __always_inline bool is_recorded_request(const char *base, const struct w
 	return !((bytes[whole] ^ recorded[whole]) << (64 - 8 * rest));
 }
 
-static __always_inline bool on_repeated_request(const struct sock *sk, struct http_conn *hc, __u32 len, __u64 time)
+static __always_inline bool on_repeated_request(const struct sock *sk, struct http_conn *hc, struct task_struct *task,
+						__u32 len, __u64 time)
 {
 	struct http_state *http = &hc->http;
 	__u32 here = len;
-	struct tcp_sock *tp;
 	const char *base;
 
-	if (http->whole != len || http->requests.state != LANE_START || is_pipelined(http))
+	if (!(http->common & COMMON_REQUEST) || http->whole != len)
 		return false;
-	base = first_user_bytes(&here);
+	base = first_user_bytes(task, &here);
 	if (!base || here != len || !is_recorded_request(base, &hc->record, len))
 		return false;
 	http->newest++;
 	request_in_work(http);
-	tp = bpf_skc_to_tcp_sock((void *)sk);
-	http->now.retransmits = tp ? tp->total_retrans : 0;
+	http->common = http->careful ? 0 : COMMON_RESPONSE;
+	http->now.retransmits = as_tcp(sk)->total_retrans;
 	http->now.time = time;
 	http->now.request_bytes = len;
 	return true;
 }
 
-/* Status of a response that begins with these bytes; most often it is the last one's. 0 when it is none. */
-static __always_inline __u32 plain_status(struct http_state *http, const __u64 *words)
+/* Another one than the last one's. */
+static __noinline __u32 take_status(struct http_state *http, __u64 first, __u64 second)
 {
-	__u32 status;
+	__u64 words[2] = {first, second};
+	__u32 status = status_of((const char *)words);
 
-	if (words[0] == http->status_words[0] && words[1] == http->status_words[1] && http->line_status)
-		return http->line_status;
-	status = status_of((const char *)words);
-	http->status_words[0] = words[0];
-	http->status_words[1] = words[1];
+	if (status < 200)
+		return 0;
+	http->status_words[0] = first;
+	http->status_words[1] = second;
 	http->line_status = status;
 	return status;
 }
 
-static __always_inline bool on_plain_response(const struct sock *sk, struct http_conn *hc, __u32 len, __u64 time)
+/* Status of a response that begins with these bytes; most often it is the last one's. 0 when it is none that is final. */
+static __always_inline __u32 plain_status(struct http_state *http, const __u64 *words)
 {
-	struct socket_evidence evidence = {};
+	if (words[0] == http->status_words[0] && words[1] == http->status_words[1] && http->line_status)
+		return http->line_status;
+	return take_status(http, words[0], words[1]);
+}
+
+static __always_inline bool on_plain_response(const struct sock *sk, struct http_conn *hc, struct task_struct *task,
+					      __u32 len, __u64 time)
+{
 	struct weir_http_record *record = &hc->record;
 	struct http_state *http = &hc->http;
+	struct socket_evidence evidence;
 	__u32 here = len, status;
 	const char *base;
 	__u64 line[2];
 
-	if (http->responses.state == LANE_BLIND) {
+	if (http->common & COMMON_REST) {
 		count_response_bytes(http, record, time, len);
 		return true;
 	}
-	if (!http->waiting || !http->now.method_len || http->careful || http->responses.state != LANE_START ||
-	    http->status_len)
+	if (!(http->common & COMMON_RESPONSE))
 		return false;
-	base = first_user_bytes(&here);
+	base = first_user_bytes(task, &here);
 	if (!base || here < sizeof(line) || bpf_probe_read_user(line, sizeof(line), base))
 		return false;
 	status = plain_status(http, line);
-	if (status < 200)
+	if (!status)
 		return false;
-	http->response_time = time;
 	http->responses.state = LANE_BLIND;
-	if (answer(http, record, time, status, line[0] >> 56 == '0' ? 10 : 11)) {
+	http->common = COMMON_REQUEST | COMMON_REST;
+	http->now.response_bytes += len;
+	if (answer(http, record, time, time, status, line[0] >> 56)) {
 		take_evidence(sk, &evidence);
 		keep_evidence(http, record, &evidence);
 	}
-	count_response_bytes(http, record, time, len);
-	http_look_for_tunnel(http, record);
 	return true;
 }
 
 /* False when the call is none of these; nothing was done then. The lock is held. */
-static __noinline int http_on_common_call(const struct sock *sk, struct http_conn *hc, __u32 len, __u64 time, bool rx)
+static __always_inline bool http_on_common_call(const struct sock *sk, struct http_conn *hc, struct task_struct *task,
+						__u32 len, __u64 time, bool rx)
 {
-	if (hc->http.phase != HTTP_ONE)
-		return false;
-	return rx == hc->http.request_is_rx ? on_repeated_request(sk, hc, len, time) : on_plain_response(sk, hc, len, time);
+	return rx == hc->http.request_is_rx ? on_repeated_request(sk, hc, task, len, time) :
+					      on_plain_response(sk, hc, task, len, time);
 }
 
 #endif /* WEIR_HTTP_COMMON_H */

@@ -92,24 +92,28 @@ static __always_inline void consume(struct pump *p, __u32 n)
 	user_bytes_advance(&p->call->bytes, n);
 }
 
-/* The final status of the request in work. True when none in the sum took longer: the socket's evidence is wanted. */
-static __always_inline bool answer(struct http_state *http, struct weir_http_record *record, __u64 time, __u32 status,
-				   __u8 version)
+/* The final status of the request in work, whose response began at `begin`. True when none in the sum took longer: the socket's evidence is wanted. */
+static __always_inline bool answer(struct http_state *http, struct weir_http_record *record, __u64 begin, __u64 time,
+				   __u32 status, char minor_version)
 {
-	__u64 latency = http->response_time > http->now.time ? http->response_time - http->now.time : 0;
+	__s64 latency = begin - http->now.time;
+	bool slowest;
 
+	if (latency < 0) /* clocks of two processors */
+		latency = 0;
 	if (record->status != status || record->count >= WEIR_HTTP_LATENCIES_MAX) {
 		weir_http_flush(record);
 		record->status = status;
 	}
 	if (!record->version)
-		record->version = version;
+		record->version = minor_version == '0' ? 10 : 11;
 	record->latency[record->count & (WEIR_HTTP_LATENCIES_MAX - 1)] = latency_bucket(latency);
 	record->count++;
 	record->latencies = record->count;
 	record->latency_sum += latency;
-	http->slowest_in_work = latency >= record->latency_max;
-	if (http->slowest_in_work) {
+	slowest = (__u64)latency >= record->latency_max;
+	http->slowest_in_work = slowest;
+	if (slowest) {
 		record->latency_max = latency;
 		record->time = http->now.time;
 		record->total = latency;
@@ -121,7 +125,7 @@ static __always_inline bool answer(struct http_state *http, struct weir_http_rec
 	http->now.response_bytes = 0;
 	http->waiting = 0;
 	http->misses_left = HTTP_MISSES_MAX;
-	return http->slowest_in_work;
+	return slowest;
 }
 
 static __always_inline void keep_evidence(const struct http_state *http, struct weir_http_record *record,
@@ -142,6 +146,23 @@ static __always_inline bool is_tunnel(const struct http_state *http, const struc
 static __always_inline bool is_pipelined(const struct http_state *http)
 {
 	return http->waiting || (http->responses.state != LANE_START && http->responses.state != LANE_BLIND);
+}
+
+/* What may come next in one of the common ways, as the state is now. */
+static __always_inline __u8 common_next(const struct http_state *http)
+{
+	__u8 common = 0;
+
+	if (http->phase != HTTP_ONE)
+		return 0;
+	if (!is_pipelined(http))
+		common = COMMON_REQUEST;
+	if (http->responses.state == LANE_BLIND)
+		common |= COMMON_REST;
+	else if (http->responses.state == LANE_START && http->waiting && http->now.method_len &&
+		 !http->now.is_connect && !http->careful && !http->status_len)
+		common |= COMMON_RESPONSE;
+	return common;
 }
 
 static __always_inline void lane_begin(struct http_lane *lane)
@@ -261,7 +282,8 @@ static __always_inline void end_message(struct pump *p)
 		http->requests.state = LANE_START;
 		/* what fits into the head and has no body can be recognised by its bytes alone */
 		if (!http->is_tls && http->newest == http->first && http->waiting && !http->requests.has_length &&
-		    !http->requests.chunked && http->now.line_done && http->now.request_bytes <= http->now.captured)
+		    !http->requests.chunked && http->now.line_done && !http->now.is_connect &&
+		    http->now.request_bytes <= http->now.captured)
 			http->whole = http->now.request_bytes;
 		return;
 	}
@@ -348,7 +370,7 @@ static __always_inline bool begin_response(struct pump *p, __u32 n)
 	lane_begin(&http->responses);
 	if (status < 200 && status != 101)
 		http->interim = 1;
-	else if (answer(http, p->record, p->call->time, status, line[7] == '0' ? 10 : 11))
+	else if (answer(http, p->record, http->response_time, p->call->time, status, line[7]))
 		keep_evidence(http, p->record, &p->call->evidence);
 	return true;
 }

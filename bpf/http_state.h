@@ -19,12 +19,20 @@
 
 enum http_phase {
 	HTTP_UNKNOWN = 0, /* nothing recognised yet */
-	HTTP_NOT = 1,	  /* another protocol: final, data is not looked at again */
-	HTTP_ONE = 2,	  /* HTTP/1 is followed */
-	HTTP_TWO = 3,	  /* HTTP/2: its bytes go to user space */
-	HTTP_TLS = 4,	  /* ciphertext: followed where the program calls its TLS library */
-	HTTP_DNS = 6,	  /* not HTTP: its bytes go to user space */
-	HTTP_UPGRADED = 5, /* after a 101: HTTP/2 if its preface comes */
+	HTTP_ONE,	  /* HTTP/1 is followed */
+	HTTP_TWO,	  /* HTTP/2: its bytes go to user space */
+	HTTP_UPGRADED,	  /* after a 101: HTTP/2 if its preface comes */
+	/* from here on the socket's bytes are not looked at as HTTP */
+	HTTP_NOT,	  /* another protocol: final, data is not looked at again */
+	HTTP_TLS,	  /* ciphertext: followed where the program calls its TLS library */
+	HTTP_DNS,	  /* its bytes go to user space */
+};
+
+/* What the next call may be to take the short way (http_common.h), which asks for nothing else then. */
+enum http_common {
+	COMMON_REQUEST = 1,  /* the same request again */
+	COMMON_RESPONSE = 2, /* the begin of the only awaited response */
+	COMMON_REST = 4,     /* more of a response whose end is not looked for */
 };
 
 /* Where one direction of a connection stands in its messages. */
@@ -101,9 +109,11 @@ struct http_state {
 	__u8 on_wire;	    /* TLS: bytes are counted where the ciphertext goes */
 	__u8 upgraded;
 	__u8 slowest_in_work; /* the record's slowest request is the one in work */
+	__u8 common;	    /* enum http_common, of the phase HTTP_ONE */
 	__u32 first;	    /* number of the request in work */
 	__u32 newest;	    /* number of the last request that began */
-	__u32 whole;	    /* length of the request in record.head when it is there to its last byte, else 0 */
+	__u32 whole;	    /* length of the request in record.head when it is there to its last byte, else 0;
+			     * the requests' lane is at its start then */
 	__u64 response_time;
 	__u64 cookie;	    /* HTTP/2: of the connection; HTTP_TLS: address of the library's object, 0 = unknown */
 	__u64 established_at;

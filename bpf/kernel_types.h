@@ -21,7 +21,6 @@
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
 #define MSG_PEEK 2
-#define USER_CS_64 0x33 /* code segment of a 64-bit user program, x86 */
 
 enum tcp_states {
 	TCP_ESTABLISHED = 1,
@@ -158,7 +157,6 @@ struct pt_regs {
 	unsigned long dx;
 	unsigned long si;
 	unsigned long orig_ax;
-	unsigned long cs;
 };
 
 struct seq_file;

@@ -7,6 +7,9 @@
  * Calls without a user buffer (sendfile, splice), those made for the task by someone else
  * (io_uring), those of 32-bit programs, and sendmmsg and recvmmsg with several messages,
  * which do not say which of them it is, cannot be read: their bytes can be passed over.
+ *
+ * The number alone tells: none of a 32-bit call that moves a socket's bytes is among these. The
+ * kernel's own threads have no registers, only zeros: a read to no address.
  */
 #ifndef WEIR_USER_BUFFER_H
 #define WEIR_USER_BUFFER_H
@@ -15,7 +18,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-/* x86-64 system call numbers. */
+/* System call numbers of 64-bit programs, x86. */
 enum {
 	NR_READ = 0,
 	NR_WRITE = 1,
@@ -104,31 +107,29 @@ static __always_inline void find_user_bytes(__u32 len, struct user_bytes *out)
 	out->vectors = 0;
 	out->next = NULL;
 	out->readable = 1;
-	if (regs->cs == USER_CS_64) {
-		switch (regs->orig_ax) {
-		case NR_READ:
-		case NR_WRITE:
-		case NR_SENDTO:
-		case NR_RECVFROM:
+	switch (regs->orig_ax) {
+	case NR_READ:
+	case NR_WRITE:
+	case NR_SENDTO:
+	case NR_RECVFROM:
+		return;
+	case NR_READV:
+	case NR_WRITEV:
+		out->next = (const void *)regs->si;
+		out->vectors = regs->dx;
+		if (user_bytes_next(out))
 			return;
-		case NR_READV:
-		case NR_WRITEV:
-			out->next = (const void *)regs->si;
-			out->vectors = regs->dx;
-			if (user_bytes_next(out))
-				return;
+		break;
+	case NR_SENDMMSG:
+	case NR_RECVMMSG:
+		if (regs->dx != 1)
 			break;
-		case NR_SENDMMSG:
-		case NR_RECVMMSG:
-			if (regs->dx != 1)
-				break;
-			/* fallthrough */
-		case NR_SENDMSG:
-		case NR_RECVMSG:
-			if (user_bytes_of_message((const void *)regs->si, out))
-				return;
-			break;
-		}
+		/* fallthrough */
+	case NR_SENDMSG:
+	case NR_RECVMSG:
+		if (user_bytes_of_message((const void *)regs->si, out))
+			return;
+		break;
 	}
 	out->here = len;
 	out->vectors = 0;
@@ -136,17 +137,16 @@ static __always_inline void find_user_bytes(__u32 len, struct user_bytes *out)
 }
 
 /*
- * Where the bytes of the call that current is in begin, for the calls that most programs make. `here` is how many
- * the call moved, and then how many of those lie together. NULL when find_user_bytes() must be asked.
+ * Where the bytes of the call begin that the task, which is current, is in, for the calls that most programs make.
+ * `here` is how many the call moved, and then how many of those lie together. NULL when find_user_bytes() must be
+ * asked.
  */
-static __always_inline const char *first_user_bytes(__u32 *here)
+static __always_inline const char *first_user_bytes(struct task_struct *task, __u32 *here)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	struct user_iovec vector;
 	__u64 nr = regs->orig_ax;
 
-	if (regs->cs != USER_CS_64)
-		return NULL;
 	if (nr == NR_READ || nr == NR_WRITE || nr == NR_SENDTO || nr == NR_RECVFROM)
 		return (const char *)regs->si;
 	if ((nr != NR_WRITEV && nr != NR_READV) || bpf_probe_read_user(&vector, sizeof(vector), (const void *)regs->si))

@@ -9,6 +9,9 @@ static inline int on_udp(const struct sock *sk, int bytes, int received) { retur
 static inline int is_dns(const struct weir_conn_id *id) { return 0; }
 static inline void dns_capture(const struct weir_conn_id *id, unsigned len, int received) {}
 
+/* Of the BPF compiler only. */
+#define __builtin_btf_type_id(...) 0
+
 #include "bpf/http.bpf.c"
 
 #include <stdlib.h>
@@ -184,6 +187,7 @@ static long storage_delete(void *map, void *sock)
 }
 
 static struct tcp_sock *to_tcp(void *sock) { return &current->tcp; }
+void *bpf_rdonly_cast(const void *object, __u32 type_id) { return &current->tcp; }
 static struct task_struct *current_task(void) { return &task; }
 static long task_regs(struct task_struct *of) { return (long)&regs; }
 
@@ -239,7 +243,6 @@ static void call(struct native_conn *conn, int received, size_t bytes)
 	unsigned long long context[3] = {(unsigned long long)&conn->sock, bytes, 0};
 
 	current = conn;
-	regs.cs = USER_CS_64;
 	if (received)
 		weir_recv(context);
 	else
