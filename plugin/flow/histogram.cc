@@ -38,12 +38,7 @@ std::size_t Histogram::place_near(std::size_t last, std::uint16_t index) const {
     return buckets_[static_cast<std::size_t>(at)].index == index ? static_cast<std::size_t>(at) : size;
 }
 
-std::size_t Histogram::count(std::uint16_t index, std::uint64_t n, std::size_t last) {
-    count_ += n;
-    if (const std::size_t near = place_near(last, index); near < buckets_.size()) {
-        buckets_[near].count += n;
-        return near;
-    }
+std::size_t Histogram::count(std::uint16_t index, std::uint64_t n) {
     auto at = std::lower_bound(buckets_.begin(), buckets_.end(), index,
                                [](const Bucket& b, std::uint16_t i) { return b.index < i; });
     if (at != buckets_.end() && at->index == index) {
@@ -55,9 +50,17 @@ std::size_t Histogram::count(std::uint16_t index, std::uint64_t n, std::size_t l
 }
 
 void Histogram::add(std::uint64_t value, std::uint64_t n) {
-    count(bucket_of(value), n, 0);
+    count(bucket_of(value), n);
+    count_ += n;
     sum_ += value * n;
     max_ = std::max(max_, value);
+}
+
+std::size_t Histogram::count_near(std::uint16_t index, std::uint64_t n, std::size_t last) {
+    const std::size_t near = place_near(last, index);
+    if (near >= buckets_.size()) return count(index, n);
+    buckets_[near].count += n;
+    return near;
 }
 
 void Histogram::add_buckets(std::span<const std::uint16_t> buckets, std::uint64_t n, std::uint64_t sum,
@@ -65,7 +68,18 @@ void Histogram::add_buckets(std::span<const std::uint16_t> buckets, std::uint64_
     constexpr std::uint16_t last = bucket_of(kMaxValue);
     const std::uint64_t each = buckets.empty() ? 0 : n / buckets.size();
     std::size_t at = 0;
-    for (const std::uint16_t index : buckets) at = count(std::min(index, last), each, at);
+    for (const std::uint16_t bucket : buckets) {
+        const std::uint16_t index = std::min(bucket, last);
+        // where every bucket between the last one and this one is in use; below 0 is beyond the end
+        const std::size_t near = at < buckets_.size() ? at + index - buckets_[at].index : at;
+        if (near < buckets_.size() && buckets_[near].index == index) {
+            buckets_[near].count += each;
+            at = near;
+        } else {
+            at = count_near(index, each, at);
+        }
+    }
+    count_ += each * buckets.size();
     sum_ += sum;
     max_ = std::max(max_, max);
 }

@@ -66,8 +66,9 @@ public:
 private:
     // Where the bucket stands, if it is there and found quickly from where another one does; or the end.
     std::size_t place_near(std::size_t last, std::uint16_t index) const;
-    // `last`: where a bucket stands that is near, perhaps. Answers where this one does.
-    std::size_t count(std::uint16_t index, std::uint64_t n, std::size_t last);
+    // These answer where the bucket stands. `last`: where one does that is near, perhaps.
+    std::size_t count(std::uint16_t index, std::uint64_t n);
+    std::size_t count_near(std::uint16_t index, std::uint64_t n, std::size_t last);
     void insert_missing(const Histogram& other, std::size_t count);
     static constexpr unsigned shift_of(std::uint16_t index) {
         return index < (2u << kPrecisionBits) ? 0 : (unsigned{index} >> kPrecisionBits) - 1;
