@@ -257,20 +257,35 @@ static __always_inline void end_line(struct scan *scan, __u32 at)
 	lane->field = FIELD_START;
 }
 
+/* The eight bytes at `text`, those marked that end a line. */
+static __always_inline __u64 line_ends(const char *text)
+{
+	__u64 word = *(const __u64 *)text ^ ONES * '\n';
+
+	return (word - ONES) & ~word & HIGHS;
+}
+
 static long scan_step(__u32 i, struct scan *scan)
 {
 	struct http_lane *lane = scan->lane;
 	__u32 at = lane->at;
-	__u64 word, marks;
+	__u64 marks;
 	__u8 c;
 
 	if (at >= scan->n || at >= PIECE_MAX)
 		return 1;
 	if (lane->field == FIELD_SKIP) {
-		word = *(const __u64 *)(scan->piece->bytes + at) ^ ONES * '\n';
-		marks = (word - ONES) & ~word & HIGHS;
+		marks = line_ends(scan->piece->bytes + at);
+		/* most lines are longer than a word, and a step costs more than a few of them */
+		for (int words = 1; words < 4 && !marks; words++) {
+			at += 8;
+			barrier_var(at);
+			if (at >= scan->n || at >= PIECE_MAX)
+				break;
+			marks = line_ends(scan->piece->bytes + at);
+		}
 		if (!marks) {
-			lane->at = at + 8;
+			lane->at = at >= scan->n ? at : at + 8;
 			return 0;
 		}
 		at += first_marked(marks);
