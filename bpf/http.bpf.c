@@ -65,6 +65,13 @@ static __noinline int http_on_other_call(const struct sock *sk, struct http_conn
 	return 0;
 }
 
+/* The end came while a call was under way. */
+static __noinline int close_late(struct http_conn *hc)
+{
+	http_close(hc);
+	return 0;
+}
+
 static __always_inline void http_on_call(const struct sock *sk, struct http_conn *hc, struct task_struct *task,
 					 __u32 len, bool rx)
 {
@@ -79,7 +86,7 @@ static __always_inline void http_on_call(const struct sock *sk, struct http_conn
 		http_on_other_call(sk, hc, len, time, rx);
 	http_unlock(http);
 	if (http->closing)
-		http_close(hc);
+		close_late(hc);
 }
 
 /* The first call on a socket. */
@@ -179,14 +186,11 @@ static __noinline int tls_on_call(const struct sock *sk, struct http_conn *hc, _
 }
 
 /* len bytes went through the socket in a call of current. */
-static __always_inline void on_data(const struct sock *sk, int len, bool rx)
+static __always_inline void on_data(const struct sock *sk, __u32 len, bool rx)
 {
+	struct http_conn *hc = http_get(sk);
 	struct task_struct *task;
-	struct http_conn *hc;
 
-	if (len <= 0)
-		return;
-	hc = http_get(sk);
 	if (!hc)
 		hc = http_begin(sk);
 	if (!hc)
@@ -194,6 +198,8 @@ static __always_inline void on_data(const struct sock *sk, int len, bool rx)
 	task = bpf_get_current_task_btf();
 	if (hc->record.id.pid != (__u32)task->tgid)
 		changes_hands(sk, hc);
+	if (hc->http.phase == HTTP_NOT)
+		return;
 	if (hc->http.phase < HTTP_NOT)
 		http_on_call(sk, hc, task, len, rx);
 	if (hc->http.phase <= HTTP_NOT)
@@ -204,32 +210,35 @@ static __always_inline void on_data(const struct sock *sk, int len, bool rx)
 		tls_on_call(sk, hc, len, rx);
 }
 
+/* A call that sent nothing may have seen the end, too. */
+static __always_inline void on_failed_send(const struct sock *sk)
+{
+	struct http_conn *hc = http_get(sk);
+
+	if (hc && hc->http.closing)
+		close_late(hc);
+}
+
 static __always_inline void on_call(const struct sock *sk, int ret, bool rx)
 {
+	barrier_var(ret); /* it stays in one register */
 	if (sk->sk_protocol == IPPROTO_TCP) {
-		if (follow_http || follow_dns)
+		if (!follow_http && !follow_dns)
+			return;
+		if (ret > 0)
 			on_data(sk, ret, rx);
+		else if (!rx)
+			on_failed_send(sk);
 	} else if (sk->sk_protocol == IPPROTO_UDP) {
 		if (follow_udp && is_inet(sk))
 			on_udp(sk, ret, rx);
 	}
 }
 
-/* A call that sent nothing may have seen the end, too. */
-static __always_inline void on_failed_send(const struct sock *sk)
-{
-	struct http_conn *hc = follow_http && sk->sk_protocol == IPPROTO_TCP ? http_get(sk) : NULL;
-
-	if (hc && hc->http.closing)
-		http_close(hc);
-}
-
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(weir_send, const struct sock *sk, int ret, int flags)
 {
 	on_call(sk, ret, false);
-	if (ret <= 0)
-		on_failed_send(sk);
 	return 0;
 }
 

@@ -50,7 +50,10 @@ __weak int weir_http_wait_for_lock(struct http_state *http)
 
 static __always_inline bool http_lock(struct http_state *http)
 {
-	return !__sync_val_compare_and_swap(&http->lock, 0, 1) || weir_http_wait_for_lock(http);
+	__u32 held = __sync_val_compare_and_swap(&http->lock, 0, 1);
+
+	barrier_var(held); /* or the compiler makes the answer out of a second one */
+	return !held || weir_http_wait_for_lock(http);
 }
 
 static __always_inline void http_unlock(struct http_state *http)
@@ -58,21 +61,32 @@ static __always_inline void http_unlock(struct http_state *http)
 	__sync_lock_test_and_set(&http->lock, 0);
 }
 
-/* The bucket of plugin/flow/histogram.h. */
-static __always_inline __u32 latency_bucket(__u64 value)
+/* How far a value is shifted in its bucket's number. */
+static __noinline __u32 bucket_shift(__u64 value)
 {
-	__u32 width = 0, shift;
-	__u64 rest;
+	__u32 width = 0;
 
-	if (value >= 1ULL << 48)
-		value = (1ULL << 48) - 1;
-	rest = value;
-#define STEP(n) if (rest >> (n)) { rest >>= (n); width += (n); }
+#define STEP(n) if (value >> (n)) { value >>= (n); width += (n); }
 	STEP(32) STEP(16) STEP(8) STEP(4) STEP(2) STEP(1)
 #undef STEP
-	width += rest != 0;
-	shift = width > 7 ? width - 7 : 0;
-	return (shift << 6) + (__u32)(value >> shift);
+	width += value != 0;
+	return width > 7 ? width - 7 : 0;
+}
+
+/* The bucket of plugin/flow/histogram.h. Latencies of a connection are alike: the last one's shift most often fits. */
+static __always_inline __u32 latency_bucket(__u64 value, __u8 *last_shift)
+{
+	__u32 shift = *last_shift;
+	__u64 part = value >> shift;
+
+	if (part < 64 || part >= 128) {
+		if (value >= 1ULL << 48)
+			value = (1ULL << 48) - 1;
+		shift = bucket_shift(value);
+		part = value >> shift;
+		*last_shift = shift;
+	}
+	return (shift << 6) + (__u32)part;
 }
 
 static __always_inline __u32 http_record_size(const struct weir_http_record *record)

@@ -107,7 +107,8 @@ static __always_inline bool answer(struct http_state *http, struct weir_http_rec
 	}
 	if (!record->version)
 		record->version = minor_version == '0' ? 10 : 11;
-	record->latency[record->count & (WEIR_HTTP_LATENCIES_MAX - 1)] = latency_bucket(latency);
+	record->latency[record->count & (WEIR_HTTP_LATENCIES_MAX - 1)] =
+		latency_bucket(latency, &http->latency_shift);
 	record->count++;
 	record->latencies = record->count;
 	record->latency_sum += latency;

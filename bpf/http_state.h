@@ -110,6 +110,7 @@ struct http_state {
 	__u8 upgraded;
 	__u8 slowest_in_work; /* the record's slowest request is the one in work */
 	__u8 common;	    /* enum http_common, of the phase HTTP_ONE */
+	__u8 latency_shift; /* of the last latency's bucket */
 	__u32 first;	    /* number of the request in work */
 	__u32 newest;	    /* number of the last request that began */
 	__u32 whole;	    /* length of the request in record.head when it is there to its last byte, else 0;
