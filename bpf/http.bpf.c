@@ -65,10 +65,27 @@ static __noinline int http_on_other_call(const struct sock *sk, struct http_conn
 	return 0;
 }
 
-/* The end came while a call was under way. */
-static __noinline int close_late(struct http_conn *hc)
+static __noinline int http_on_unseen(const struct sock *sk, struct http_conn *hc, __u64 time, __u32 seen)
 {
-	http_close(hc);
+	__u32 unseen = http_unseen(&hc->http, sk, as_tcp(sk), seen), which = 1;
+	struct pump p = {.http = &hc->http, .record = &hc->record};
+
+	if (!unseen)
+		return 0;
+	p.scratch = bpf_map_lookup_elem(&scratches, &which);
+	if (!p.scratch)
+		return 0;
+	p.call = &p.scratch->call;
+	p.call->time = time;
+	http_on_unseen_bytes(&p, unseen);
+	hc->http.common = common_next(&hc->http);
+	return 0;
+}
+
+/* The end came while a call was under way. */
+static __noinline int close_late(const struct sock *sk, struct http_conn *hc)
+{
+	http_close(sk, as_tcp(sk), hc);
 	return 0;
 }
 
@@ -77,16 +94,21 @@ static __always_inline void http_on_call(const struct sock *sk, struct http_conn
 {
 	struct http_state *http = &hc->http;
 	__u64 time = bpf_ktime_get_boot_ns();
+	__u32 seen = rx ? len : 0, until;
 
 	if (!http_lock(http)) {
 		stat_add(WEIR_STAT_HTTP_CONTENDED, 1);
 		return;
 	}
+	until = as_tcp(sk)->copied_seq;
+	if (until - seen != http->read_until)
+		http_on_unseen(sk, hc, time, seen);
+	http->read_until = until;
 	if (!http_on_common_call(sk, hc, task, len, time, rx))
 		http_on_other_call(sk, hc, len, time, rx);
 	http_unlock(http);
 	if (http->closing)
-		close_late(hc);
+		close_late(sk, hc);
 }
 
 /* The first call on a socket. */
@@ -216,7 +238,7 @@ static __always_inline void on_failed_send(const struct sock *sk)
 	struct http_conn *hc = http_get(sk);
 
 	if (hc && hc->http.closing)
-		close_late(hc);
+		close_late(sk, hc);
 }
 
 static __always_inline void on_call(const struct sock *sk, int ret, bool rx)

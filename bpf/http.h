@@ -100,6 +100,60 @@ static __always_inline __u32 http_record_size(const struct weir_http_record *rec
 	return offsetof(struct weir_http_record, head) + head;
 }
 
+static __always_inline struct pipelined_request *newest_in_pipeline(struct http_state *http)
+{
+	struct pipeline_key key = {.state = (__u64)http, .number = http->newest};
+
+	return bpf_map_lookup_elem(&pipelined, &key);
+}
+
+static __always_inline void count_response_bytes(struct http_state *http, struct weir_http_record *record, __u64 time,
+						 __u32 n)
+{
+	if (http->waiting) {
+		http->now.response_bytes += n;
+		return;
+	}
+	record->response_bytes += n;
+	if (http->slowest_in_work)
+		record->total = time - record->time;
+}
+
+/* Counts n bytes of one direction. */
+static __always_inline void count_bytes(struct http_state *http, struct weir_http_record *record, bool of_request,
+					__u64 time, __u32 n)
+{
+	struct pipelined_request *next;
+
+	if (!of_request) {
+		count_response_bytes(http, record, time, n);
+	} else if (http->newest != http->first) {
+		next = newest_in_pipeline(http);
+		if (next)
+			next->request.request_bytes += n;
+	} else if (http->waiting) {
+		http->now.request_bytes += n;
+	} else {
+		record->request_bytes += n;
+	}
+}
+
+/*
+ * Bytes that the program received without a call that shows them (splice, mapped memory), besides the `seen` ones
+ * of a call that has just ended.
+ */
+static __always_inline __u32 http_unseen(const struct http_state *http, const struct sock *sk,
+					 const struct tcp_sock *tp, __u32 seen)
+{
+	__u32 until = tp->copied_seq;
+	__s32 unseen = until - seen - http->read_until;
+
+	/* a FIN that was read counts as a byte */
+	if (until == tp->rcv_nxt && sk->__sk_common.skc_flags & (1UL << SOCK_DONE))
+		unseen--;
+	return http->phase == HTTP_ONE && unseen > 0 ? unseen : 0;
+}
+
 static __always_inline void http_clear(struct weir_http_record *record)
 {
 	record->request_bytes = 0;
@@ -213,9 +267,10 @@ static __always_inline void http_end(struct http_state *http, struct weir_http_r
 }
 
 /* The connection ended. What another CPU holds is ended by that one. */
-static __always_inline void http_close(struct http_conn *hc)
+static __always_inline void http_close(const struct sock *sk, const struct tcp_sock *tp, struct http_conn *hc)
 {
 	struct http_state *http;
+	__u32 unseen;
 
 	if (!hc)
 		return;
@@ -225,6 +280,9 @@ static __always_inline void http_close(struct http_conn *hc)
 		return;
 	if (http->closing) {
 		http->closing = 0;
+		unseen = http_unseen(http, sk, tp, 0);
+		if (unseen)
+			count_bytes(http, &hc->record, http->request_is_rx, bpf_ktime_get_boot_ns(), unseen);
 		http_end(http, &hc->record);
 	}
 	http_unlock(http);
@@ -234,14 +292,14 @@ static __always_inline void http_close(struct http_conn *hc)
  * The socket is closed. A reset may answer what a call sends before that call returns: what it
  * sent is looked at then, and the end comes after it.
  */
-static __always_inline void http_on_close(const struct sock *sk, struct http_conn *hc)
+static __always_inline void http_on_close(const struct sock *sk, const struct tcp_sock *tp, struct http_conn *hc)
 {
 	if (!hc)
 		return;
 	if (is_sending(sk))
 		hc->http.closing = 1;
 	else
-		http_close(hc);
+		http_close(sk, tp, hc);
 }
 
 /* From a walk: reports what is there, if the ring has room. */

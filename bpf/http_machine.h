@@ -46,49 +46,10 @@ struct pump {
 	struct scratch *scratch;
 };
 
-static __always_inline struct pipelined_request *newest_in_pipeline(struct http_state *http)
-{
-	struct pipeline_key key = {.state = (__u64)http, .number = http->newest};
-
-	return bpf_map_lookup_elem(&pipelined, &key);
-}
-
-static __always_inline void count_response_bytes(struct http_state *http, struct weir_http_record *record, __u64 time,
-						 __u32 n)
-{
-	if (http->waiting) {
-		http->now.response_bytes += n;
-		return;
-	}
-	record->response_bytes += n;
-	if (http->slowest_in_work)
-		record->total = time - record->time;
-}
-
-/* Counts n bytes of the direction that the call is about. */
-static __always_inline void count_bytes(struct pump *p, __u32 n)
-{
-	struct weir_http_record *record = p->record;
-	struct http_state *http = p->http;
-	struct pipelined_request *next;
-
-	if (!p->call->of_request) {
-		count_response_bytes(http, record, p->call->time, n);
-	} else if (http->newest != http->first) {
-		next = newest_in_pipeline(http);
-		if (next)
-			next->request.request_bytes += n;
-	} else if (http->waiting) {
-		http->now.request_bytes += n;
-	} else {
-		record->request_bytes += n;
-	}
-}
-
 static __always_inline void consume(struct pump *p, __u32 n)
 {
 	if (!p->http->on_wire)
-		count_bytes(p, n);
+		count_bytes(p->http, p->record, p->call->of_request, p->call->time, n);
 	user_bytes_advance(&p->call->bytes, n);
 }
 
@@ -438,6 +399,20 @@ static __always_inline void read_lines(struct pump *p, struct http_lane *lane, _
 		end_head(p);
 }
 
+/* n of the bytes that the lane is to pass over. */
+static __always_inline void pass_over(struct pump *p, struct http_lane *lane, __u32 n)
+{
+	lane->left -= n;
+	if (lane->left)
+		return;
+	if (lane->state == LANE_BODY) {
+		end_message(p);
+	} else {
+		lane->state = LANE_CHUNK_LINE;
+		lane->field = FIELD_START;
+	}
+}
+
 static long pump_step(__u32 i, struct pump *p)
 {
 	struct http_state *http = p->http;
@@ -455,16 +430,8 @@ static long pump_step(__u32 i, struct pump *p)
 	}
 	if (lane->state == LANE_BODY || lane->state == LANE_CHUNK) {
 		n = lane->left < p->call->bytes.here ? lane->left : p->call->bytes.here;
-		lane->left -= n;
 		consume(p, n);
-		if (lane->left)
-			return 0;
-		if (lane->state == LANE_BODY) {
-			end_message(p);
-		} else {
-			lane->state = LANE_CHUNK_LINE;
-			lane->field = FIELD_START;
-		}
+		pass_over(p, lane, n);
 		return 0;
 	}
 	n = read_piece(p);
@@ -569,6 +536,21 @@ __weak int weir_identify(struct http_state *http, struct weir_http_record *recor
 		http_miss(&p); /* else: the end of an exchange whose begin was not seen */
 	}
 	return 0;
+}
+
+/* n bytes were received that no call shows: of a body, for a program reads what it understands. */
+static __always_inline void http_on_unseen_bytes(struct pump *p, __u32 n)
+{
+	struct http_state *http = p->http;
+	struct http_lane *lane;
+
+	p->call->of_request = http->request_is_rx;
+	lane = p->call->of_request ? &http->requests : &http->responses;
+	if (lane->state != LANE_BODY && lane->state != LANE_CHUNK && lane->state != LANE_BLIND)
+		return;
+	count_bytes(http, p->record, p->call->of_request, p->call->time, n);
+	if (lane->state != LANE_BLIND)
+		pass_over(p, lane, n < lane->left ? n : lane->left);
 }
 
 /* What cannot be done in the two common ways. */

@@ -127,6 +127,8 @@ struct http_state {
 	};
 	__u32 line_status; /* of that last one; 0 when it came in pieces */
 	__u32 unknown_sends; /* HTTP_TLS: while the cookie is 0 */
+	__u32 read_until;    /* the socket's copied_seq after the last call */
+	__u32 reserved;
 };
 
 #endif /* WEIR_HTTP_STATE_H */

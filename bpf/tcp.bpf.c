@@ -159,7 +159,7 @@ static __always_inline void on_close(const struct sock *sk, int old)
 		return;
 	}
 	if (conn->has_http)
-		http_on_close(sk, http_get(sk));
+		http_on_close(sk, tp, http_get(sk));
 	conn_settled(conn);
 	conn->role = ROLE_NONE;
 

@@ -41,17 +41,15 @@ static __always_inline void tls_on_plaintext(struct pump *p, const struct tls_ta
 /* Counts the call's ciphertext, now that it is known what it is of. The lock is held. */
 static __always_inline void tls_on_ciphertext(struct pump *p, const struct tls_task *task)
 {
+	__u64 time;
+
 	if (p->http->phase != HTTP_ONE)
 		return;
-	p->call->time = bpf_ktime_get_boot_ns();
-	if (task->got) {
-		p->call->of_request = p->http->request_is_rx;
-		count_bytes(p, task->got);
-	}
-	if (task->sent) {
-		p->call->of_request = !p->http->request_is_rx;
-		count_bytes(p, task->sent);
-	}
+	time = bpf_ktime_get_boot_ns();
+	if (task->got)
+		count_bytes(p->http, p->record, p->http->request_is_rx, time, task->got);
+	if (task->sent)
+		count_bytes(p->http, p->record, !p->http->request_is_rx, time, task->sent);
 }
 
 /* The bytes that a call moved that returned `result`. */

@@ -7,7 +7,7 @@ build="bpftool ca-certificates clang cmake g++ libbpf-dev libbrotli-dev libcpp-h
   libexpected-dev liblmdb-dev libmnl-dev libnetfilter-conntrack-dev libnghttp2-dev libprotozero-dev
   libssl-dev libtomlplusplus-dev libxxhash-dev linux-libc-dev ninja-build nlohmann-json3-dev pkg-config
   robin-map-dev zlib1g-dev"
-test="abigail-tools apache2-bin chromium curl dnsmasq-base golang-go influxdb iproute2 libcriterion-dev libprotobuf-dev
+test="abigail-tools apache2-bin chromium curl dnsmasq-base golang-go haproxy influxdb iproute2 libcriterion-dev libprotobuf-dev
   nftables nghttp2-client nghttp2-proxy nghttp2-server nginx-light openssl procps protobuf-compiler python3
   python3-grpcio python3-jsonschema python3-protobuf python3-yaml valgrind victoria-metrics wrk"
 

@@ -342,6 +342,56 @@ Test(http1_streams, bodies_that_nobody_can_read_are_counted) {
     }
 }
 
+// A proxy that splices reads heads only.
+Test(http1_streams, bodies_that_are_received_unseen) {
+    constexpr std::size_t kBody = 100'000;
+    const std::string length = "Content-Length: 100000\r\n\r\n", chunk = "186a0\r\n";
+    const std::string put = "PUT /a HTTP/1.1\r\n" + length;
+    const std::string put_chunked = "PUT /b HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk;
+    const std::string end_of_chunked = "0\r\n\r\n", head = "HTTP/1.1 200 OK\r\n" + length;
+    {
+        Reported reported;
+        NativeEnd end(true, false, reported);
+        end.call(true, put + "1234");
+        end.unseen(kBody - 4);
+        end.call(false, ok(""));
+        end.call(true, put_chunked);
+        end.unseen(kBody + 2);
+        end.call(true, end_of_chunked);
+        end.call(false, ok(""));
+        for (int i = 0; i < 2; i++) {
+            end.call(true, get("/c"));
+            end.call(false, ok(""));
+        }
+        end.close();
+        cr_assert(reported.requests == (std::map<std::string, std::uint64_t>{
+                                           {"PUT /a 200", 1}, {"PUT /b 200", 1}, {"GET /c 200", 2}}));
+        cr_assert_eq(reported.bytes, put.size() + put_chunked.size() + end_of_chunked.size() +
+                                         2 * get("/c").size() + 4 * ok("").size() + 2 * kBody + 2);
+    }
+    Reported reported;
+    NativeEnd end(false, false, reported);
+    for (int i = 0; i < 3; i++) {
+        end.call(true, get("/"));
+        end.call(false, head);
+        end.unseen(kBody);
+    }
+    // pipelined: responses are followed to their ends from here on
+    end.call(true, get("/x") + get("/y"));
+    for (int i = 0; i < 2; i++) {
+        end.call(false, head + "12");
+        end.unseen(kBody - 2);
+    }
+    end.call(true, get("/z"));
+    end.call(false, status(404));
+    end.close();
+    cr_assert(reported.requests ==
+              (std::map<std::string, std::uint64_t>{
+                  {"GET / 200", 3}, {"GET /x 200", 1}, {"GET /y 200", 1}, {"GET /z 404", 1}}));
+    cr_assert_eq(reported.bytes, 3 * get("/").size() + 3 * get("/x").size() + 5 * head.size() + 5 * kBody +
+                                     status(404).size());
+}
+
 Test(http1_streams, joined_midway) {
     const std::string body(3000, 'b');
     for (const bool is_server : {true, false}) {

@@ -243,10 +243,12 @@ static void call(struct native_conn *conn, int received, size_t bytes)
 	unsigned long long context[3] = {(unsigned long long)&conn->sock, bytes, 0};
 
 	current = conn;
-	if (received)
+	if (received) {
+		conn->tcp.copied_seq += bytes;
 		weir_recv(context);
-	else
+	} else {
 		weir_send(context);
+	}
 }
 
 void native_call(struct native_conn *conn, int received, const struct iovec *vectors, size_t count)
@@ -272,6 +274,8 @@ void native_unreadable_call(struct native_conn *conn, int received, uint32_t byt
 	call(conn, received, bytes);
 }
 
+void native_unseen(struct native_conn *conn, uint32_t bytes) { conn->tcp.copied_seq += bytes; }
+
 void native_walk(struct native_conn *conn)
 {
 	current = conn;
@@ -282,7 +286,7 @@ void native_walk(struct native_conn *conn)
 void native_close(struct native_conn *conn)
 {
 	current = conn;
-	http_close(conn->has_http ? &conn->http : NULL);
+	http_close(&conn->sock, &conn->tcp, conn->has_http ? &conn->http : NULL);
 	while (pipelined_entries)
 		delete(&pipelined, &pipelined_entries->key);
 	free(conn);

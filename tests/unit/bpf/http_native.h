@@ -29,6 +29,9 @@ void native_call(struct native_conn *conn, int received, const struct iovec *vec
 /* A call whose bytes cannot be read, as sendfile's. */
 void native_unreadable_call(struct native_conn *conn, int received, uint32_t bytes);
 
+/* Bytes were received without a call of those that are traced, as splice does. */
+void native_unseen(struct native_conn *conn, uint32_t bytes);
+
 /* The interval's walk comes by. */
 void native_walk(struct native_conn *conn);
 

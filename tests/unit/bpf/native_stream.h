@@ -64,6 +64,7 @@ public:
     void unreadable(bool from_client, std::size_t n) {
         native_unreadable_call(conn_, from_client == is_server_, static_cast<std::uint32_t>(n));
     }
+    void unseen(std::size_t n) { native_unseen(conn_, static_cast<std::uint32_t>(n)); }
     void walk() { native_walk(conn_); }
     void close() {
         if (conn_ != nullptr) native_close(std::exchange(conn_, nullptr));
