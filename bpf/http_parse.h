@@ -115,8 +115,10 @@ __weak __u32 weir_find_end(const struct head *head, __u32 at, __u32 stop_at_quer
 	for (int i = 0; i < HEAD_MAX / 8; i++) {
 		__u64 word, marks, query;
 
-		if (at > HEAD_MAX - 8)
+		if (at >= HEAD_MAX)
 			break;
+		if (at > HEAD_MAX - 8)
+			at = HEAD_MAX - 8; /* what is looked at again ended nothing */
 		word = *(const __u64 *)(head->bytes + at);
 		marks = (word - ONES * '!') & ~word & HIGHS;
 		if (stop_at_query) {
