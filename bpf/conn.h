@@ -283,6 +283,30 @@ static __always_inline void id_set_owner(struct weir_conn_id *id, struct task_st
 	id->owner = WEIR_OWNER_EXACT;
 }
 
+struct process_name {
+	char bytes[16];
+};
+
+/* Names of processes that user space leaves out, whatever they do: what they send and receive is not looked at. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, struct process_name);
+	__type(value, __u8);
+} passed_by SEC(".maps") __weak;
+
+extern __u32 passed_by_change;
+
+static __always_inline bool is_passed_by(struct task_struct *task)
+{
+	struct process_name name;
+
+	if (!passed_by_change)
+		return false;
+	copy_name(name.bytes, task->group_leader->comm);
+	return bpf_map_lookup_elem(&passed_by, &name) != NULL;
+}
+
 /* The kernel's own threads end connections for others (MPTCP does), and own none. */
 static __always_inline void conn_set_owner_current(struct conn *conn)
 {

@@ -17,6 +17,9 @@ const volatile __u8 follow_tls = 0;
 /* Set by user space: which folds are filled. */
 __u32 fold_set = 0;
 
+/* Goes up when user space has changed `passed_by`; 0: it never had a name. */
+__u32 passed_by_change = 0;
+
 __u32 next_fold_number = 1;
 __u64 next_cookie = 1;
 
@@ -111,6 +114,23 @@ static __always_inline void http_on_call(const struct sock *sk, struct http_conn
 		close_late(sk, hc);
 }
 
+/* Whether the connection's owner is one to pass by, as things are now. */
+static __noinline int look_at_owner(struct http_conn *hc)
+{
+	struct http_state *http = &hc->http;
+
+	if (http->phase != HTTP_UNKNOWN && http->phase != HTTP_PASSED_BY)
+		return 0;
+	if (bpf_map_lookup_elem(&passed_by, hc->record.id.process)) {
+		http->phase = HTTP_PASSED_BY;
+		http->passed_by = passed_by_change;
+	} else if (http->phase == HTTP_PASSED_BY) {
+		http->misses_left = HTTP_MISSES_MAX; /* it may be in the middle of a message */
+		http->phase = HTTP_UNKNOWN;
+	}
+	return 0;
+}
+
 /* The first call on a socket. */
 static __always_inline struct http_conn *http_begin(const struct sock *sk)
 {
@@ -129,6 +149,8 @@ static __always_inline struct http_conn *http_begin(const struct sock *sk)
 	hc = http_create(sk, conn);
 	if (hc && is_dns(&conn->id))
 		hc->http.phase = HTTP_DNS;
+	else if (hc && passed_by_change)
+		look_at_owner(hc);
 	return hc;
 }
 
@@ -141,6 +163,8 @@ static __noinline void changes_hands(const struct sock *sk, struct http_conn *hc
 		return;
 	conn_used_by_current(conn);
 	hc->record.id = conn->id;
+	if (passed_by_change)
+		look_at_owner(hc);
 }
 
 /*
@@ -228,8 +252,10 @@ static __always_inline void on_data(const struct sock *sk, __u32 len, bool rx)
 		return;
 	if (hc->http.phase == HTTP_DNS)
 		dns_capture(&hc->record.id, len, rx);
-	else if (follow_tls)
+	else if (hc->http.phase == HTTP_TLS && follow_tls)
 		tls_on_call(sk, hc, len, rx);
+	else if (hc->http.phase == HTTP_PASSED_BY && hc->http.passed_by != passed_by_change)
+		look_at_owner(hc);
 }
 
 /* A call that sent nothing may have seen the end, too. */

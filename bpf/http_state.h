@@ -26,6 +26,7 @@ enum http_phase {
 	HTTP_NOT,	  /* another protocol: final, data is not looked at again */
 	HTTP_TLS,	  /* ciphertext: followed where the program calls its TLS library */
 	HTTP_DNS,	  /* its bytes go to user space */
+	HTTP_PASSED_BY,	  /* of a process that nobody wants to know of */
 };
 
 /* What the next call may be to take the short way (http_common.h), which asks for nothing else then. */
@@ -127,7 +128,10 @@ struct http_state {
 	};
 	__u32 line_status; /* of that last one; 0 when it came in pieces */
 	__u32 unknown_sends; /* HTTP_TLS: while the cookie is 0 */
-	__u32 read_until;    /* the socket's copied_seq after the last call */
+	union {
+		__u32 read_until; /* the socket's copied_seq after the last call */
+		__u32 passed_by;  /* HTTP_PASSED_BY: since this change of whom to pass by */
+	};
 	__u32 reserved;
 };
 

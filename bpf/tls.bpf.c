@@ -9,9 +9,12 @@
 
 static __always_inline void tls_enter(struct pt_regs *regs, const __u64 *moved, bool is_write)
 {
-	struct tls_task *task = bpf_task_storage_get(&tls_tasks, bpf_get_current_task_btf(), NULL,
-						     BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct task_struct *current_task = bpf_get_current_task_btf();
+	struct tls_task *task;
 
+	if (is_passed_by(current_task))
+		return;
+	task = bpf_task_storage_get(&tls_tasks, current_task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!task)
 		return;
 	task->key.ssl = regs->di;

@@ -37,6 +37,7 @@ Collector::~Collector() {
 
 void Collector::start() {
     begin_ns_ = clock_.wall_ns();
+    pass_by_filtered();
     reconciliation_.finish(enrichment_.counters(), {});  // where the kernel's counters stand now
     thread_ = start_thread("weir-collect", [this] { run(); });
 }
@@ -130,6 +131,11 @@ void Collector::take_change() {
     settings_ = std::move(*change_);
     change_.reset();
     flows_.set_options(settings_.flow);
+    pass_by_filtered();
+}
+
+void Collector::pass_by_filtered() {
+    source_->pass_by(settings_.flow.filter ? settings_.flow.filter->processes() : std::vector<std::string>());
 }
 
 }  // namespace weir::entry

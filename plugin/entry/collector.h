@@ -65,6 +65,7 @@ private:
     void finish_interval(std::int64_t end_ns, bool last);
     void reconcile(Batch& batch);
     void take_change();
+    void pass_by_filtered();
     void look_for_udp();
 
     std::unique_ptr<Source> source_;

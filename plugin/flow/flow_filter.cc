@@ -85,6 +85,13 @@ struct Value {
     NodePtr node;
     std::optional<std::string> literal;
     std::size_t at = 0;
+    bool is_process = false;             // process_name
+    std::vector<std::string> processes;  // names that are enough to make it true
+};
+
+struct Rules {
+    std::vector<NodePtr> nodes;
+    std::vector<std::string> processes;
 };
 
 template <template <typename> typename Kind, typename Function>
@@ -247,14 +254,15 @@ class Parser {
 public:
     explicit Parser(std::string_view text) : text_(text), in_(text) {}
 
-    Result<std::vector<NodePtr>> rules() {
-        std::vector<NodePtr> out;
+    Result<Rules> rules() {
+        Rules out;
         for (;;) {
             while (in_.token() == Token::separator) in_.next();
             if (in_.token() == Token::end) return out;
             auto rule = expect(either(), Type::truth);
             if (!rule) return tl::unexpected(rule.error());
-            out.push_back(std::move(rule->node));
+            out.nodes.push_back(std::move(rule->node));
+            append(out.processes, rule->processes);
             if (in_.token() != Token::separator && in_.token() != Token::end) {
                 return wrong(in_.at(), "an operator, ; or the end of the line is expected");
             }
@@ -263,6 +271,10 @@ public:
 
 private:
     using Parsed = Result<Value>;
+
+    static void append(std::vector<std::string>& to, const std::vector<std::string>& from) {
+        to.insert(to.end(), from.begin(), from.end());
+    }
 
     Parsed either() {
         return chain("||", &Parser::both, [](NodePtr a, NodePtr b) {
@@ -290,6 +302,11 @@ private:
             if (!right) return right;
             left->node = join(std::move(left->node), std::move(right->node));
             left->literal.reset();
+            if (symbol == "||") {
+                append(left->processes, right->processes);
+            } else {
+                left->processes.clear();
+            }
             if (++nodes_ > FlowFilter::kMaxNodes) return wrong(in_.at(), "there are too many terms");
         }
         return left;
@@ -306,6 +323,7 @@ private:
         operand->node = make<Truth>(
             [node = std::move(operand->node)](const FilteredFlow& flow) { return !node->truth(flow); });
         operand->at = at;
+        operand->processes.clear();
         return operand;
     }
 
@@ -325,10 +343,18 @@ private:
         if (Status same = make_comparable(*left, *right, at); !same) return tl::unexpected(same.error());
         const bool orders = symbol->front() == '<' || symbol->front() == '>';
         if (orders && left->type != Type::number) return wrong(at, "only numbers are less or greater");
+        left->processes = *symbol == "==" ? process_of(*left, *right) : std::vector<std::string>();
+        left->is_process = false;
         left->node = compare(*symbol, left->type, std::move(left->node), std::move(right->node));
         left->type = Type::truth;
         left->literal.reset();
         return left;
+    }
+
+    static std::vector<std::string> process_of(const Value& left, const Value& right) {
+        const Value& other = left.is_process ? right : left;
+        const bool is_named = left.is_process != right.is_process && other.literal && !other.literal->empty();
+        return is_named ? std::vector{*other.literal} : std::vector<std::string>();
     }
 
     Status make_comparable(Value& left, Value& right, std::size_t at) {
@@ -404,19 +430,21 @@ private:
             return wrong(at, "\"" + std::string(digits.substr(0, 40)) + "\" is no number");
         }
         in_.next();
-        return Value{Type::number, make<Number>([number](const FilteredFlow&) { return number; }), {}, at};
+        return Value{
+            Type::number, make<Number>([number](const FilteredFlow&) { return number; }), {}, at, false, {}};
     }
 
     static Value text(std::size_t at, std::string text) {
         NodePtr node = make<Text>([text](const FilteredFlow&) { return std::string_view(text); });
-        return {Type::text, std::move(node), std::move(text), at};
+        return {Type::text, std::move(node), std::move(text), at, false, {}};
     }
 
     Parsed named(std::size_t at, std::string_view name) {
         if (name == "true" || name == "false") {
             const bool is_true = name == "true";
-            return Value{
-                Type::truth, make<Truth>([is_true](const FilteredFlow&) { return is_true; }), {}, at};
+            return Value{Type::truth, make<Truth>([is_true](const FilteredFlow&) { return is_true; }),
+                         {},          at,
+                         false,       {}};
         }
         if (in_.is("(")) return call(at, name);
         const auto known =
@@ -424,7 +452,7 @@ private:
         if (known == kNames.end()) {
             return wrong(at, "\"" + std::string(name.substr(0, 40)) + "\" is not known");
         }
-        return Value{known->type, known->make_node(), {}, at};
+        return Value{known->type, known->make_node(), {}, at, name == "process_name", {}};
     }
 
     Parsed parenthesized(std::size_t at) {
@@ -471,7 +499,9 @@ private:
                          return found && net.contains(*found);
                      }),
                      {},
-                     at};
+                     at,
+                     false,
+                     {}};
     }
 
     Parsed has_prefix(std::size_t at, Value whole, Value prefix) {
@@ -487,7 +517,9 @@ private:
                          return (address ? address->to_string() : std::string()).starts_with(b->text(flow));
                      }),
                      {},
-                     at};
+                     at,
+                     false,
+                     {}};
     }
 
     // Text that stands where an address is meant must be one. "" is the address of a flow that has none.
@@ -496,7 +528,7 @@ private:
         const auto address = value.literal ? Address::parse(*value.literal) : std::nullopt;
         if (!address && value.literal != "") return wrong(value.at, "an address is expected");
         NodePtr node = make<AddressOf>([address](const FilteredFlow&) { return address; });
-        return Value{Type::address, std::move(node), {}, value.at};
+        return Value{Type::address, std::move(node), {}, value.at, false, {}};
     }
 
     Parsed expect(Parsed value, Type type) {
@@ -533,9 +565,10 @@ FlowFilter& FlowFilter::operator=(FlowFilter&&) noexcept = default;
 
 Result<FlowFilter> FlowFilter::parse(std::string_view text) {
     if (text.size() > kMaxText) return fail(ErrorCode::bad_config, "longer than 64 KiB");
-    return Parser(text).rules().map([](std::vector<NodePtr> rules) {
+    return Parser(text).rules().map([](Rules rules) {
         FlowFilter out;
-        out.rules_ = std::move(rules);
+        out.rules_ = std::move(rules.nodes);
+        out.processes_ = std::move(rules.processes);
         return out;
     });
 }

@@ -22,6 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -54,11 +55,15 @@ public:
 
     bool empty() const { return rules_.empty(); }
     bool leaves_out(const FilteredFlow& flow) const;
+    // Names of processes whose flows are left out whatever else they are: those that a rule asks for alone,
+    // as in process_name == "curl" || process_name == "wget". Not all that there may be.
+    const std::vector<std::string>& processes() const { return processes_; }
 
     struct Node;
 
 private:
     std::vector<std::unique_ptr<const Node>> rules_;
+    std::vector<std::string> processes_;
 };
 
 }  // namespace weir

@@ -16,9 +16,9 @@
 
 #include "plugin/base/clock.h"
 #include "plugin/source/cgroup_root.h"
-#include "plugin/source/ring_folds.h"
 #include "plugin/source/libbpf_log.h"
 #include "plugin/source/requirements.h"
+#include "plugin/source/ring_folds.h"
 #include "plugin/source/tls_probes.h"
 #include "plugin/source/udp_flows.h"
 #include "weir_bpf.skel.h"
@@ -209,6 +209,23 @@ public:
                 log_.warning(link.error().message);
             }
         }
+    }
+
+    // What does not fit is looked at, and left out later.
+    void pass_by(const std::vector<std::string>& names) override {
+        if (names.empty() && passed_by_.empty()) return;
+        for (const ProcessName& name : passed_by_)
+            bpf_map__delete_elem(skeleton_->maps.passed_by, name.data(), name.size(), 0);
+        passed_by_.clear();
+        for (const std::string& text : names) {
+            ProcessName name{};
+            if (text.size() >= name.size()) continue;  // no process has such a name
+            std::copy(text.begin(), text.end(), name.begin());
+            const std::uint8_t one = 1;
+            if (bpf_map__update_elem(skeleton_->maps.passed_by, name.data(), name.size(), &one, 1, 0) == 0)
+                passed_by_.push_back(name);
+        }
+        skeleton_->bss->passed_by_change++;
     }
 
     void stop() override {
@@ -469,6 +486,8 @@ private:
     Link tls_walk_link_;
     RingFolds folds_;
     std::uint64_t folded_ = 0;  // requests that went there
+    using ProcessName = std::array<char, 16>;
+    std::vector<ProcessName> passed_by_;
     MappedRecords records_;
     RecordSink* sink_ = nullptr;  // during drain()
     std::array<std::uint64_t, WEIR_STAT_MAX> stats_{};

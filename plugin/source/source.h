@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "bpf/events.h"
 #include "plugin/base/status.h"
@@ -54,6 +55,9 @@ public:
     // Whether sends and receives are looked at, where a source can do without; on at the start unless
     // Capabilities::calls_on_demand says otherwise.
     virtual void follow_calls(bool) {}
+    // Processes, by name, of which nobody wants to know: a source may spare itself looking at what they send and
+    // receive. Replaces those of before; to be called between start() and stop().
+    virtual void pass_by(const std::vector<std::string>&) {}
     virtual Capabilities capabilities() const = 0;
 };
 

@@ -1,4 +1,5 @@
-"""What Weir costs a request: instructions, system-wide, of nginx under wrk, without Weir, with L4, with L4 and L7.
+"""What Weir costs a request: instructions, system-wide, of nginx under wrk, without Weir, with L4, with L4 and L7, and
+with a rule that leaves wrk's own end out.
 
   overhead.py [--seconds S] [--rounds N] [--close] [--check]
   overhead.py --kernel DIR ...    the same in an emulated machine (tests/vm/boot.py), where each instruction counts
@@ -30,7 +31,8 @@ import harness  # noqa: E402
 PORT = 8090
 SETTLING = 6  # seconds: what looking round at the start costs is not a cost of requests
 L4_LIMIT = {False: 0.3, True: 3.0}  # percent; keep-alive, and a connection for each request
-MODES = {"without": None, "L4": "l7net_enabled = []", "L4 + L7": ""}
+MODES = {"without": None, "L4": "l7net_enabled = []", "L4 + L7": "",
+         "without wrk's": "netlog_blacklist = \"process_name == 'wrk'\""}
 
 
 def counters_work():

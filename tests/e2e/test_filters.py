@@ -5,7 +5,9 @@ import sys
 import unittest
 
 import harness
-from harness import Link, Traffic, Weir, in_netns, total
+from harness import Link, Traffic, Weir, counts, in_netns, total
+from nginx import NginxServer
+from test_http_tls import Certificate
 
 
 class Filters(unittest.TestCase):
@@ -39,6 +41,23 @@ class Filters(unittest.TestCase):
                 self.assertEqual(self.established(weir, link, 7003), 0)
                 served = weir.points("netflow", src_ip=link.server_ip, src_port=7003)
                 self.assertEqual(total(served, "tcp_established"), 3, "the other end meets no rule")
+
+    def test_requests_of_a_process_that_a_rule_names(self):
+        """The kernel side passes by what such a process sends and receives; under TLS, too, and no loss is told."""
+        with Link() as link, Certificate() as certificate, \
+                NginxServer(link, f"listen {link.server_ip}:80; listen {link.server_ip}:443 ssl;"
+                                  f"{certificate.directives}") as nginx, \
+                Weir(config="netlog_blacklist = \"process_name == 'curl'\"") as weir:
+            for scheme in ("http", "https"):
+                urls = [f"{scheme}://{link.server_ip}{path}" for path in ("/hello", "/gone", "/hello")]
+                subprocess.run(in_netns(link.client, "curl", "-sk", *urls), check=True, stdout=subprocess.DEVNULL)
+            weir.wait_intervals(2)
+            lost = weir.api("status")["coverage"]["lost"]
+            weir.stop()
+            self.assertEqual(weir.points("httpflow", src_ip=link.client_ip), [])
+            self.assertEqual(sum(nginx.truth().values()), 6)
+            self.assertEqual(counts(weir.points("httpflow", src_ip=link.server_ip)), nginx.truth())
+            self.assertEqual(lost.get("tls_socket_unknown", 0), 0)
 
     def test_a_mistake_is_shown_with_its_place(self):
         weir = Weir(config='netlog_blacklist = "udp; tcp && bogus"')

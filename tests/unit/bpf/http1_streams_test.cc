@@ -392,6 +392,29 @@ Test(http1_streams, bodies_that_are_received_unseen) {
                                      status(404).size());
 }
 
+Test(http1_streams, who_is_passed_by_and_who_is_no_longer) {
+    for (const bool is_server : {true, false}) {
+        Reported reported;
+        NativeEnd end(is_server, false, reported);
+        native_pass_by(1);
+        end.call(true, get("/unseen"));
+        end.call(false, ok("x"));
+        cr_assert(reported.requests.empty());
+        native_pass_by(0);
+        end.call(true, get("/at the change"));
+        end.call(false, ok("x"));
+        end.call(true, get("/seen"));
+        end.call(false, ok("x"));
+        native_pass_by(1);
+        end.call(true, get("/followed"));
+        end.call(false, ok("x"));
+        end.close();
+        cr_assert(reported.requests ==
+                  (std::map<std::string, std::uint64_t>{{"GET /seen 200", 1}, {"GET /followed 200", 1}}));
+        native_pass_by(0);
+    }
+}
+
 Test(http1_streams, joined_midway) {
     const std::string body(3000, 'b');
     for (const bool is_server : {true, false}) {

@@ -46,6 +46,7 @@ static struct pipelined_entry *pipelined_entries;
 static size_t pipelined_count;
 static __u64 now;
 static int ring_is_full;
+static int owner_is_passed_by;
 static struct pt_regs regs;
 static struct task_struct task;
 
@@ -67,6 +68,8 @@ static void *lookup(void *map, const void *key)
 
 		return entry ? &entry->value : NULL;
 	}
+	if (map == &passed_by)
+		return owner_is_passed_by ? &owner_is_passed_by : NULL;
 	memcpy(&index, key, sizeof(index));
 	if (map == &scratches)
 		return index < 2 ? &scratch_rooms[index] : NULL;
@@ -224,6 +227,7 @@ struct native_conn *native_open(int incoming, int late, native_sink sink, void *
 
 	set_helpers();
 	memset(counters, 0, sizeof(counters));
+	passed_by_change = 0;
 	memset(scratch_rooms, 0xa5, sizeof(scratch_rooms)); /* whatever another connection has left */
 	conn->sink = sink;
 	conn->context = context;
@@ -290,6 +294,12 @@ void native_close(struct native_conn *conn)
 	while (pipelined_entries)
 		delete(&pipelined, &pipelined_entries->key);
 	free(conn);
+}
+
+void native_pass_by(int passed)
+{
+	owner_is_passed_by = passed;
+	passed_by_change++;
 }
 
 void native_set_ring_full(int full) { ring_is_full = full; }

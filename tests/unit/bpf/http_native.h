@@ -38,6 +38,9 @@ void native_walk(struct native_conn *conn);
 /* The connection ends. */
 void native_close(struct native_conn *conn);
 
+/* From now on the owner of connections is one to pass by, or is none any more. */
+void native_pass_by(int passed);
+
 /* A ring that is full takes nothing. */
 void native_set_ring_full(int full);
 

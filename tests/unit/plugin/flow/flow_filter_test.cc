@@ -98,6 +98,19 @@ Test(flow_filter, several_rules) {
     cr_assert(meets(rules, kSix));
 }
 
+Test(flow_filter, processes_that_a_rule_names_alone) {
+    const auto processes = [](std::string_view text) { return FlowFilter::parse(text).value().processes(); };
+    using Names = std::vector<std::string>;
+    cr_assert(processes("process_name == 'curl'; 'wget' == process_name") == (Names{"curl", "wget"}));
+    cr_assert(processes("(process_name == 'a' || udp) || process_name == 'b'") == (Names{"a", "b"}));
+    for (const char* const text :
+         {"process_name == 'a' && tcp", "process_name != 'a'", "!(process_name == 'a')", "process_name == ''",
+          "k8s_src_pod == 'a'", "'a' == 'a'", "(process_name == 'a') == true",
+          "has_prefix(process_name, 'a')", ""}) {
+        cr_assert(processes(text).empty(), "%s", text);
+    }
+}
+
 Test(flow_filter, lines_are_broken_after_operators) {
     cr_assert(
         meets("(ip_saddr == \"1.1.1.1\" || ip_saddr == \"10.0.0.1\") &&\n     (src_port == 80 ||\n dst_port "
