@@ -32,7 +32,10 @@ PORT = 8090
 SETTLING = 6  # seconds: what looking round at the start costs is not a cost of requests
 L4_LIMIT = {False: 0.3, True: 3.0}  # percent; keep-alive, and a connection for each request
 MODES = {"without": None, "L4": "l7net_enabled = []", "L4 + L7": "",
-         "without wrk's": "netlog_blacklist = \"process_name == 'wrk'\""}
+         "but wrk's": "netlog_blacklist = \"process_name == 'wrk'\""}
+# On one processor a few instructions more or less decide who is woken when, and a change of hands costs more than what
+# is measured here: so nobody is put off by who has just been woken.
+STEADY = ["chrt", "--batch", "0"]
 
 
 def counters_work():
@@ -42,7 +45,7 @@ def counters_work():
     return bool(re.match(r"\d+,", done.stderr.strip().splitlines()[-1])) if done.stderr.strip() else False
 
 
-def start_nginx(directory):
+def start_nginx(directory, steady):
     config = directory / "nginx.conf"
     config.write_text(f"""
 daemon off; worker_processes 1; pid {directory}/pid; error_log {directory}/error.log; user root;
@@ -53,7 +56,7 @@ http {{
   uwsgi_temp_path {directory}/d; scgi_temp_path {directory}/e;
   server {{ listen 127.0.0.1:{PORT}; location / {{ return 200 "hello world\\n"; }} }}
 }}""")
-    process = subprocess.Popen(["nginx", "-c", config])
+    process = subprocess.Popen([*steady, "nginx", "-c", config])
     harness.wait_for((directory / "pid").exists, 30, "nginx")
     return process
 
@@ -68,6 +71,7 @@ def measure(options):
     close = ["-H", "Connection: close"] if options.close else []
     wrk = ["wrk", "-t1", "-c16", f"-d{options.seconds}s", *close, f"http://127.0.0.1:{PORT}/"]
     if options.clock_counts:
+        wrk = [*STEADY, *wrk]
         started, idle = time.monotonic_ns(), idle_ns()
         out = subprocess.run(wrk, capture_output=True, text=True, check=True).stdout
         instructions = time.monotonic_ns() - started - (idle_ns() - idle)
@@ -82,7 +86,7 @@ def measure(options):
 def run(options):
     results = {mode: [] for mode in MODES}
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as temporary:
-        nginx = start_nginx(pathlib.Path(temporary))
+        nginx = start_nginx(pathlib.Path(temporary), STEADY if options.clock_counts else [])
         try:
             measure(options)  # nothing is cold afterwards
             for _ in range(options.rounds):
