@@ -217,22 +217,27 @@ std::size_t TlsProbes::set_probes(const std::string& path, const std::vector<std
     return set;
 }
 
+// By its descriptor: the process that led to a file may end at any time, and its paths with it.
+void TlsProbes::follow(const std::string& descriptor, const std::vector<std::uint64_t>& offsets) {
+    const std::size_t set = set_probes(descriptor, offsets);
+    const int why = errno;
+    std::error_code error;
+    const auto target = std::filesystem::read_symlink(descriptor, error);
+    const std::string name = error ? descriptor : target.string();
+    if (set == 0) {
+        log_.warning("cannot follow TLS in " + name + ": " + std::strerror(why));
+    } else {
+        log_.info("following TLS in " + name);
+    }
+}
+
 // Sets the probes on a file's functions. False when the file cannot be looked at.
 bool TlsProbes::attach(const std::string& path) {
     const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) return false;
     const auto offsets = find_functions(fd, kFunctions);
+    if (offsets[0] != 0 && offsets[1] != 0) follow("/proc/self/fd/" + std::to_string(fd), offsets);
     close(fd);
-    if (offsets[0] == 0 || offsets[1] == 0) return true;
-    const std::size_t set = set_probes(path, offsets);
-    std::error_code error;
-    const auto target = std::filesystem::read_symlink(path, error);
-    const std::string name = error ? path : target.string();
-    if (set == 0) {
-        log_.warning("cannot follow TLS in " + name + ": " + std::strerror(errno));
-    } else {
-        log_.info("following TLS in " + name);
-    }
     return true;
 }
 

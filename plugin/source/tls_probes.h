@@ -45,6 +45,7 @@ private:
     void look_at_process(const std::string& pid);
     void look_at_line(const std::string& pid, const std::string& program, const std::string& line);
     bool attach(const std::string& path);
+    void follow(const std::string& descriptor, const std::vector<std::uint64_t>& offsets);
     std::size_t set_probes(const std::string& path, const std::vector<std::uint64_t>& offsets);
     bool keep(Uprobe probe);
 
