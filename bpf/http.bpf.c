@@ -244,8 +244,6 @@ static __always_inline void on_data(const struct sock *sk, __u32 len, bool rx)
 	task = bpf_get_current_task_btf();
 	if (hc->record.id.pid != (__u32)task->tgid)
 		changes_hands(sk, hc);
-	if (hc->http.phase == HTTP_NOT)
-		return;
 	if (hc->http.phase < HTTP_NOT)
 		http_on_call(sk, hc, task, len, rx);
 	if (hc->http.phase <= HTTP_NOT)

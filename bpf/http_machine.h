@@ -53,7 +53,8 @@ static __always_inline void consume(struct pump *p, __u32 n)
 	user_bytes_advance(&p->call->bytes, n);
 }
 
-/* The final status of the request in work, whose response began at `begin`. True when none in the sum took longer: the socket's evidence is wanted. */
+/* The final status of the request in work, whose response began at `begin`. True when none in the sum took longer:
+ * the socket's evidence is wanted. */
 static __always_inline bool answer(struct http_state *http, struct weir_http_record *record, __u64 begin, __u64 time,
 				   __u32 status, char minor_version)
 {

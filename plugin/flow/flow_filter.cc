@@ -85,8 +85,8 @@ struct Value {
     NodePtr node;
     std::optional<std::string> literal;
     std::size_t at = 0;
-    bool is_process = false;             // process_name
-    std::vector<std::string> processes;  // names that are enough to make it true
+    bool is_process = false;               // process_name
+    std::vector<std::string> processes{};  // names that are enough to make it true
 };
 
 struct Rules {
@@ -430,21 +430,19 @@ private:
             return wrong(at, "\"" + std::string(digits.substr(0, 40)) + "\" is no number");
         }
         in_.next();
-        return Value{
-            Type::number, make<Number>([number](const FilteredFlow&) { return number; }), {}, at, false, {}};
+        return Value{Type::number, make<Number>([number](const FilteredFlow&) { return number; }), {}, at};
     }
 
     static Value text(std::size_t at, std::string text) {
         NodePtr node = make<Text>([text](const FilteredFlow&) { return std::string_view(text); });
-        return {Type::text, std::move(node), std::move(text), at, false, {}};
+        return {Type::text, std::move(node), std::move(text), at};
     }
 
     Parsed named(std::size_t at, std::string_view name) {
         if (name == "true" || name == "false") {
             const bool is_true = name == "true";
-            return Value{Type::truth, make<Truth>([is_true](const FilteredFlow&) { return is_true; }),
-                         {},          at,
-                         false,       {}};
+            return Value{
+                Type::truth, make<Truth>([is_true](const FilteredFlow&) { return is_true; }), {}, at};
         }
         if (in_.is("(")) return call(at, name);
         const auto known =
@@ -452,7 +450,7 @@ private:
         if (known == kNames.end()) {
             return wrong(at, "\"" + std::string(name.substr(0, 40)) + "\" is not known");
         }
-        return Value{known->type, known->make_node(), {}, at, name == "process_name", {}};
+        return Value{known->type, known->make_node(), {}, at, name == "process_name"};
     }
 
     Parsed parenthesized(std::size_t at) {
@@ -499,9 +497,7 @@ private:
                          return found && net.contains(*found);
                      }),
                      {},
-                     at,
-                     false,
-                     {}};
+                     at};
     }
 
     Parsed has_prefix(std::size_t at, Value whole, Value prefix) {
@@ -517,9 +513,7 @@ private:
                          return (address ? address->to_string() : std::string()).starts_with(b->text(flow));
                      }),
                      {},
-                     at,
-                     false,
-                     {}};
+                     at};
     }
 
     // Text that stands where an address is meant must be one. "" is the address of a flow that has none.
@@ -528,7 +522,7 @@ private:
         const auto address = value.literal ? Address::parse(*value.literal) : std::nullopt;
         if (!address && value.literal != "") return wrong(value.at, "an address is expected");
         NodePtr node = make<AddressOf>([address](const FilteredFlow&) { return address; });
-        return Value{Type::address, std::move(node), {}, value.at, false, {}};
+        return Value{Type::address, std::move(node), {}, value.at};
     }
 
     Parsed expect(Parsed value, Type type) {
