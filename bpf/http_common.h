@@ -14,7 +14,8 @@
 /* No request is shorter: "GET / HTTP/1.1" and two line ends. */
 #define REQUEST_MIN 16
 
-extern void *bpf_rdonly_cast(const void *object, __u32 type_id) __ksym;
+/* Weak: kernels before 6.2 have none, and run no program that calls it. */
+extern void *bpf_rdonly_cast(const void *object, __u32 type_id) __ksym __weak;
 
 /* Of a socket that is known to be one of TCP. Costs nothing, unlike bpf_skc_to_tcp_sock(). */
 static __always_inline const struct tcp_sock *as_tcp(const struct sock *sk)
