@@ -52,7 +52,8 @@ namespace weir {
     X(http2_streams_full, "HTTP/2 requests reported without their response, to make room") \
     X(http2_connections_full, "HTTP/2 connections given up, to make room") \
     X(slow_servers_full, "requests not looked at for being slow: too many servers") \
-    X(store_unreadable, "stored rows that could not be read back")
+    X(store_unreadable, "stored rows that could not be read back") \
+    X(program_busy, "events that interrupted the very program that looks at them: the kernel passes those by")
 // clang-format on
 
 enum class Loss : std::uint8_t {

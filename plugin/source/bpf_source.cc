@@ -194,6 +194,7 @@ public:
         if (tls_ && !run(tls_walk_link_)) log_.warning("the walk over TLS connections ended early");
         drain(sink);  // requests that the walk reported
         read_stats();
+        read_misses();
         read_folds(sink);
     }
 
@@ -455,8 +456,22 @@ private:
         }
     }
 
-    // Programs that begin are the source's own business.
-    bool take_exec(const void* data, std::size_t size) {
+    // A program that is interrupted by an event of its own kind is not run for that event, and only the kernel knows.
+    void read_misses() {
+        std::uint64_t sum = 0;
+        bpf_program* program = nullptr;
+        bpf_object__for_each_program(program, skeleton_->obj) {
+            bpf_prog_info info{};
+            __u32 size = sizeof(info);
+            const int fd = bpf_program__fd(program);
+            if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0) sum += info.recursion_misses;
+        }
+        if (sum > misses_) ledger_.add(Loss::program_busy, sum - misses_);
+        misses_ = sum;
+    }
+
+    // Programs that may bring a TLS library are the source's own business.
+    bool take_program(const void* data, std::size_t size) {
         weir_program_record record{};
         if (size < sizeof(record)) return false;
         std::memcpy(&record, data, sizeof(record));
@@ -467,7 +482,7 @@ private:
 
     static int on_record(void* self, void* data, std::size_t size) {
         auto* source = static_cast<BpfSource*>(self);
-        if (source->take_exec(data, size)) return 0;
+        if (source->take_program(data, size)) return 0;
         if (!dispatch_record(data, size, *source->sink_)) source->ledger_.add(Loss::record_malformed);
         return 0;
     }
@@ -491,6 +506,7 @@ private:
     MappedRecords records_;
     RecordSink* sink_ = nullptr;  // during drain()
     std::array<std::uint64_t, WEIR_STAT_MAX> stats_{};
+    std::uint64_t misses_ = 0;
     std::uint64_t owners_left_ = 0;
     unsigned owner_rest_ = 0, owner_wait_ = 0;  // intervals
 };
