@@ -225,6 +225,14 @@ class Weir:
         wait_for(lambda: self.metric("weir_intervals_total") >= target, 60, f"{n} intervals")
 
 
+def wait_until_closed(namespace, port):
+    """Until the kernel has ended every connection with the port: a closed socket whose last segment was lost lives on for
+    a while without its program."""
+    command = in_netns(namespace, "ss", "-Htn", "state", "connected", "exclude", "time-wait",
+                       f"sport = :{port} or dport = :{port}")
+    wait_for(lambda: not subprocess.run(command, check=True, capture_output=True).stdout, 60, "the kernel ended them")
+
+
 def total(points, field):
     return sum(p.fields.get(field, 0) for p in points)
 
