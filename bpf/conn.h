@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What Weir remembers of each socket, and who it belongs to.
+ * What Weir remembers of each connection, and who it belongs to.
  *
- * The state lives in socket storage: it is freed with its socket, so there is
- * no table to fill and nothing stale. Only conn_get() and conn_create() know
- * that; a kernel whose tracing programs cannot use socket storage gets its
- * hash map here and nowhere else.
+ * The state lives in a table (conn_table.h) or, where that has no room, in socket
+ * storage. Only the functions that get and make it know that.
  *
  * Exactly once. The interval's walk and the end of a connection may run on two
  * CPUs at once, and both report what is new since the last report. Each counter
@@ -15,53 +13,14 @@
 #ifndef WEIR_CONN_H
 #define WEIR_CONN_H
 
-#include "kernel_types.h"
-#include "events.h"
-#include "http_state.h"
+#include "conn_table.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
-
-enum conn_role {
-	ROLE_NONE = 0,	   /* closed, or not begun */
-	ROLE_LISTENER = 1, /* also a child that is not established yet: storage is cloned */
-	ROLE_CONNECTION = 2,
-};
-
-/* Whether the connection was counted in tcp_established. */
-enum conn_established {
-	NOT_ESTABLISHED = 0,
-	ESTABLISHED_NEW = 1,
-	ESTABLISHED_REPORTED = 2,
-};
-
-/* How long HTTP is asked after a connection has come to rest: its program may read what came a little later. */
-#define RESTED_LONG 2
-
-struct conn {
-	__u64 sent, received; /* reported so far */
-	__u32 retransmits;    /* reported so far */
-	__u32 established;    /* enum conn_established */
-	__u32 role;	      /* enum conn_role */
-	__u32 settled;	      /* counted in WEIR_STAT_SETTLED */
-	__u32 has_http;	      /* there is an http_conn beside it */
-	__u32 rest_sent, rest_received; /* sequence numbers when a walk found it at rest */
-	__u32 rested;	      /* walks that found it at rest, up to RESTED_LONG */
-	__u64 established_at; /* boot time, ns; 0 = before the start */
-	struct weir_conn_id id;
-};
-
-/* Only of connections whose bytes are looked at: most are not, and a connection that lives for one request
- * pays for its storage. Made when the owner is known, so its id is complete. */
-struct http_conn {
-	struct http_state http;
-	struct weir_http_record record;
-};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
 	__type(value, struct conn);
 } conns SEC(".maps") __weak;
@@ -118,11 +77,15 @@ static __always_inline void stat_add(__u32 which, __u64 n)
 
 static __always_inline struct conn *conn_get(const struct sock *sk)
 {
+	struct conn *conn = conn_table_find(sk);
+
+	if (conn || !sk->sk_bpf_storage)
+		return conn;
 	return bpf_sk_storage_get(&conns, (void *)sk, NULL, 0);
 }
 
 /* The storage of sk, made when missing. NULL, and counted, when the kernel refuses. */
-static __always_inline struct conn *conn_create(const struct sock *sk)
+static __always_inline struct conn *conn_store(const struct sock *sk)
 {
 	struct conn *conn = bpf_sk_storage_get(&conns, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 
@@ -131,14 +94,56 @@ static __always_inline struct conn *conn_create(const struct sock *sk)
 	return conn;
 }
 
-static __always_inline struct http_conn *http_get(const struct sock *sk)
+/* For a connection that begins: whoever else looks at its socket waits, or comes later. */
+static __always_inline struct conn *conn_create(const struct sock *sk)
+{
+	struct conn *conn = conn_get(sk);
+
+	if (!conn)
+		conn = conn_table_take(sk);
+	return conn ? conn : conn_store(sk);
+}
+
+/* For one that has begun: two may look at it at once, and storage is made once. */
+static __always_inline struct conn *conn_create_late(const struct sock *sk)
+{
+	struct conn *conn = conn_get(sk);
+
+	return conn ? conn : conn_store(sk);
+}
+
+static __always_inline struct http_conn *http_get_stored(const struct sock *sk)
 {
 	return bpf_sk_storage_get(&http_conns, (void *)sk, NULL, 0);
 }
 
+static __always_inline struct http_conn *http_get(const struct sock *sk)
+{
+	struct conn *conn = conn_table_find(sk);
+
+	if (conn)
+		return conn->has_http ? http_at(conn) : NULL;
+	return sk->sk_bpf_storage ? http_get_stored(sk) : NULL;
+}
+
+/* Room for the HTTP of a connection, all zeros but for texts whose length is zero. */
+static __always_inline struct http_conn *http_make_room(const struct sock *sk, struct conn *conn)
+{
+	struct http_conn *hc;
+
+	if (!conn->place)
+		return bpf_sk_storage_get(&http_conns, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	hc = http_at(conn);
+	if (hc && !conn->has_http) {
+		__builtin_memset(&hc->http, 0, sizeof(hc->http));
+		__builtin_memset(&hc->record, 0, offsetof(struct weir_http_record, head));
+	}
+	return hc;
+}
+
 static __always_inline struct http_conn *http_create(const struct sock *sk, struct conn *conn)
 {
-	struct http_conn *hc = bpf_sk_storage_get(&http_conns, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	struct http_conn *hc = http_make_room(sk, conn);
 
 	if (!hc) {
 		stat_add(WEIR_STAT_STORAGE_REFUSED, 1);
@@ -157,9 +162,8 @@ static __always_inline struct http_conn *http_create(const struct sock *sk, stru
 /* The socket begins another connection. */
 static __always_inline void http_forget(const struct sock *sk, struct conn *conn)
 {
-	if (!conn->has_http)
-		return;
-	bpf_sk_storage_delete(&http_conns, (void *)sk);
+	if (conn->has_http && !conn->place)
+		bpf_sk_storage_delete(&http_conns, (void *)sk);
 	conn->has_http = 0;
 }
 
@@ -180,6 +184,15 @@ static __always_inline __u64 ring_flags(__u32 size)
 									     : BPF_RB_NO_WAKEUP;
 }
 
+/* For a record of that size that has its room already. */
+static __always_inline __u64 ring_flags_of_reserved(__u32 size)
+{
+	__u64 waiting = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+
+	return waiting >= ring_wake_bytes && waiting - size < ring_wake_bytes ? BPF_RB_FORCE_WAKEUP
+									     : BPF_RB_NO_WAKEUP;
+}
+
 static __always_inline bool is_inet(const struct sock *sk)
 {
 	__u16 family = sk->__sk_common.skc_family;
@@ -195,6 +208,13 @@ static __always_inline void set_v4_mapped(__u8 *out, __be32 addr)
 	words[1] = 0;
 	words[2] = bpf_htonl(0xffff);
 	words[3] = addr;
+}
+
+static __always_inline bool is_v4_mapped(const __u8 *address)
+{
+	const __u32 *words = (const __u32 *)address;
+
+	return !words[0] && !words[1] && words[2] == bpf_htonl(0xffff);
 }
 
 static __always_inline void copy_v6(__u8 *out, const __be32 *addr)
@@ -219,11 +239,11 @@ static __always_inline bool same_address(const struct address_key *a, const stru
 static __always_inline void id_note_peer(struct weir_conn_id *id)
 {
 	bool outgoing = id->direction == WEIR_OUTGOING, known;
-	struct address_key key, *last;
+	const struct address_key *from = (const struct address_key *)(outgoing ? id->local : id->remote);
+	struct address_key key = *from, *last;
 	__u32 zero = 0;
 	__u8 one = 1;
 
-	__builtin_memcpy(&key, outgoing ? id->local : id->remote, sizeof(key));
 	last = bpf_map_lookup_elem(&last_local_address, &zero);
 	known = last && same_address(last, &key);
 	if (!known && bpf_map_lookup_elem(&local_addresses, &key)) {

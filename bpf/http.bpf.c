@@ -9,6 +9,7 @@
 #include "http_common.h"
 #include "tls.h"
 #include "udp_calls.h"
+#include "walk.h"
 
 /* Written once at load. */
 const volatile __u32 fold_port_from = 0;
@@ -19,6 +20,10 @@ __u32 fold_set = 0;
 
 /* Goes up when user space has changed `passed_by`; 0: it never had a name. */
 __u32 passed_by_change = 0;
+
+/* conn_table.h */
+const volatile __u32 conn_bucket_mask = 0;
+__u32 conn_table_open = 0;
 
 __u32 next_fold_number = 1;
 __u64 next_cookie = 1;
@@ -37,9 +42,10 @@ static __noinline struct conn *adopt_late(const struct sock *sk)
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
 	struct conn *conn;
 
-	if (!tp || sk->__sk_common.skc_state == TCP_CLOSE)
+	/* a fast open that is answered before its handshake is done has yet to begin */
+	if (!tp || sk->__sk_common.skc_state == TCP_CLOSE || sk->__sk_common.skc_state == TCP_SYN_RECV)
 		return NULL;
-	conn = conn_create(sk);
+	conn = conn_create_late(sk);
 	if (conn && conn->role == ROLE_NONE) {
 		conn_adopt(conn, sk, tp);
 		stat_add(WEIR_STAT_SEEN_LATE, 1);
@@ -88,7 +94,13 @@ static __noinline int http_on_unseen(const struct sock *sk, struct http_conn *hc
 /* The end came while a call was under way. */
 static __noinline int close_late(const struct sock *sk, struct http_conn *hc)
 {
-	http_close(sk, as_tcp(sk), hc);
+	struct conn *conn;
+
+	if (!http_close(sk, as_tcp(sk), hc))
+		return 0;
+	conn = conn_table_find(sk);
+	if (conn && conn->role == ROLE_NONE)
+		conn_table_leave(conn);
 	return 0;
 }
 
@@ -279,6 +291,73 @@ static __always_inline void on_call(const struct sock *sk, int ret, bool rx)
 		if (follow_udp && is_inet(sk))
 			on_udp(sk, ret, rx);
 	}
+}
+
+/*
+ * The walk over the table. It stands here because it calls bpf_rdonly_cast(), and libbpf 1.1 does not link two objects
+ * that both call a function of the kernel's.
+ */
+extern __u32 walk_bucket, walk_bucket_end;
+
+/* Whether the socket is not the connection's any more. A connect is given its port after it was seen to begin. */
+static __always_inline bool is_another(const struct conn *conn, const struct sock *sk)
+{
+	return conn->established != NOT_ESTABLISHED &&
+	       (sk->__sk_common.skc_num != conn->id.local_port ||
+		bpf_ntohs(sk->__sk_common.skc_dport) != conn->id.remote_port);
+}
+
+/* One of the table, of the socket at this address; nobody holds the socket meanwhile. */
+static __always_inline bool walk_placed(__u64 address, struct conn *conn)
+{
+	const struct sock *sk = bpf_rdonly_cast((void *)address, bpf_core_type_id_kernel(struct sock));
+	const struct tcp_sock *tp = as_tcp(sk);
+	bool rests;
+
+	if (conn->role == ROLE_NONE)
+		walk_left(conn);
+	if (walk_passes_by(conn))
+		return true;
+	if (is_another(conn, sk))
+		return conn->role == ROLE_NONE || walk_gone(conn);
+	rests = is_at_rest(conn, tp);
+	if (walk_wants_http(conn, rests))
+		walk_http(http_at(conn));
+	if (rests) {
+		conn->rested = RESTED_LONG;
+		return true;
+	}
+	return walk_connection(sk, tp, conn);
+}
+
+static long walk_next_bucket(__u32 i, void *unused)
+{
+	__u32 at = walk_bucket;
+	struct conn_bucket *bucket = bpf_map_lookup_elem(&conn_buckets, &at);
+	struct conn *conn;
+	__u64 holder;
+
+	if (!bucket || at >= walk_bucket_end)
+		return 1;
+	for (__u32 way = 0; way < CONN_WAYS; way++) {
+		holder = bucket->places[way];
+		if (!holder || holder & 1)
+			continue;
+		conn = conn_at(at, way);
+		if (conn && !walk_placed(holder, conn))
+			return 1;
+	}
+	walk_bucket = at + 1;
+	return 0;
+}
+
+/* Run by user space for some buckets at a time: nothing takes it off its processor meanwhile, so it is done with a place
+ * long before that is taken again. */
+SEC("raw_tp/weir_walk_table")
+int weir_walk_table(void *unused)
+{
+	bpf_loop(CONN_BUCKETS_A_RUN, walk_next_bucket, NULL, 0);
+	return 0;
 }
 
 SEC("tp_btf/sock_send_length")

@@ -266,18 +266,18 @@ static __always_inline void http_end(struct http_state *http, struct weir_http_r
 	http->common = 0;
 }
 
-/* The connection ended. What another CPU holds is ended by that one. */
-static __always_inline void http_close(const struct sock *sk, const struct tcp_sock *tp, struct http_conn *hc)
+/* The connection ended. What another CPU holds is ended by that one; false then. */
+static __always_inline bool http_close(const struct sock *sk, const struct tcp_sock *tp, struct http_conn *hc)
 {
 	struct http_state *http;
 	__u32 unseen;
 
 	if (!hc)
-		return;
+		return true;
 	http = &hc->http;
 	http->closing = 1;
 	if (!http_lock(http))
-		return;
+		return false;
 	if (http->closing) {
 		http->closing = 0;
 		unseen = http_unseen(http, sk, tp, 0);
@@ -286,20 +286,22 @@ static __always_inline void http_close(const struct sock *sk, const struct tcp_s
 		http_end(http, &hc->record);
 	}
 	http_unlock(http);
+	return true;
 }
 
 /*
  * The socket is closed. A reset may answer what a call sends before that call returns: what it
- * sent is looked at then, and the end comes after it.
+ * sent is looked at then, and the end comes after it; false then.
  */
-static __always_inline void http_on_close(const struct sock *sk, const struct tcp_sock *tp, struct http_conn *hc)
+static __always_inline bool http_on_close(const struct sock *sk, const struct tcp_sock *tp, struct http_conn *hc)
 {
 	if (!hc)
-		return;
-	if (is_sending(sk))
+		return true;
+	if (is_sending(sk)) {
 		hc->http.closing = 1;
-	else
-		http_close(sk, tp, hc);
+		return false;
+	}
+	return http_close(sk, tp, hc);
 }
 
 /* From a walk: reports what is there, if the ring has room. */

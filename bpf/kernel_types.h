@@ -87,6 +87,7 @@ struct sock {
 	unsigned char sk_userlocks : 4; /* no bitfield since 6.8; the relocation tells */
 	int sk_err;
 	int sk_err_soft;
+	void *sk_bpf_storage;
 };
 
 struct request_sock {

@@ -11,23 +11,14 @@
  * only bring them their arguments, so that other attach types can share it.
  */
 #include "conn.h"
-#include "http.h"
 #include "tcp_folds.h"
+#include "walk.h"
 #include <asm-generic/errno.h>
 
 /* Written once at load. */
 const volatile __u32 ring_wake_bytes = 0;
 const volatile __u8 follow_http = 0, follow_udp = 0, follow_dns = 0;
 const volatile __u32 udp_bound_idle_walks = 1;
-
-/* The walk's records. Read by user space through mmap after each walk. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 32768); /* set at load */
-	__type(key, __u32);
-	__type(value, struct weir_tcp_record);
-} walk_records SEC(".maps");
 
 /* Set to 0 by user space. A walk that has filled the records pauses: they are read, and it goes on from there. */
 __u32 walk_count = 0;
@@ -37,15 +28,12 @@ __u32 walk_last = 0;
  * to the next walk, so that it is not reported as the listener's and a moment later as its owner's. */
 __u64 walk_unowned_since = 0;
 
+/* The buckets of the table that the next run looks at; the first moves on. */
+__u32 walk_bucket = 0, walk_bucket_end = 0;
+
 /* Set by user space for a first pass, so that the addresses that this host connects from are known
  * before the connections that it accepted are looked at. */
 __u32 held_outgoing_only = 0;
-
-static __always_inline void record_rtt(struct weir_tcp_record *record, const struct tcp_sock *tp)
-{
-	record->rtt = tp->srtt_us >> 3;
-	record->rtt_var = tp->mdev_us >> 2;
-}
 
 static __always_inline void report(const struct weir_tcp_record *record)
 {
@@ -80,39 +68,30 @@ static __always_inline void on_connect(const struct sock *sk)
 
 static __always_inline void on_listen(const struct sock *sk)
 {
-	struct conn *conn = conn_create(sk);
+	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (!conn)
-		return;
-	conn->role = ROLE_LISTENER;
-	conn->id.direction = WEIR_INCOMING;
-	conn->id.owner = WEIR_OWNER_NONE;
-	id_set_endpoints(&conn->id, sk);
-	conn_set_owner_current(conn);
+	if (!(task->flags & PF_KTHREAD))
+		listener_note(sk, task);
 }
 
 static __always_inline void on_established(const struct sock *sk, int old)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
-	struct conn *conn = conn_get(sk);
+	struct conn *conn = conn_create(sk);
+	struct tcp_sock *tp;
 
-	if (!tp)
+	if (!conn)
 		return;
-	if (!conn) {
-		/* a child of a listener that is not followed, one of the kernel's own; or a connect
-		 * that began before the start */
-		conn = conn_create(sk);
-		if (!conn)
-			return;
-		conn->role = ROLE_LISTENER;
-	}
 	id_set_endpoints(&conn->id, sk);
-	if (conn->role != ROLE_CONNECTION) {
+	if (conn->role != ROLE_CONNECTION || conn->established != NOT_ESTABLISHED) {
+		/* accepted; or a connect that began before the start; or what is here is of a socket that had this
+		 * address before, and whose end was not seen */
+		tp = bpf_skc_to_tcp_sock((void *)sk);
+		if (!tp)
+			return;
 		connection_begins(sk, conn);
 		conn->retransmits = tp->total_retrans; /* of the SYN-ACK, reported as they happened */
 		conn->id.direction = old == TCP_SYN_SENT ? WEIR_OUTGOING : WEIR_INCOMING;
-		if (conn->id.owner == WEIR_OWNER_EXACT)
-			conn->id.owner = WEIR_OWNER_LISTENER;
+		conn->id.owner = WEIR_OWNER_NONE;
 		if (conn->id.direction == WEIR_INCOMING)
 			stat_add(WEIR_STAT_ACCEPTED, 1);
 	}
@@ -134,60 +113,101 @@ static __always_inline __u32 connect_error(const struct sock *sk, const struct t
 	return tp->total_retrans ? ETIMEDOUT : ECONNABORTED;
 }
 
-/* First reports say when the begin was not seen. */
-static __always_inline __u32 established_flags(const struct conn *conn)
+struct connection_end {
+	__u32 flags, error;
+};
+
+/* How it ended, and whether that was said before. False when there is nothing to say. */
+static __always_inline bool find_end(const struct sock *sk, const struct tcp_sock *tp, struct conn *conn, int old,
+				     struct connection_end *end)
 {
-	return conn->established_at ? WEIR_TCP_ESTABLISHED : WEIR_TCP_ESTABLISHED | WEIR_TCP_ADOPTED;
+	end->error = 0;
+	switch (__sync_lock_test_and_set(&conn->established, NOT_ESTABLISHED)) {
+	case NOT_ESTABLISHED:
+		if (conn->id.direction != WEIR_OUTGOING)
+			return false;
+		end->flags = sk->sk_err ? WEIR_TCP_FAILED | WEIR_TCP_RESET : WEIR_TCP_FAILED;
+		end->error = connect_error(sk, tp);
+		return true;
+	case ESTABLISHED_NEW:
+		end->flags = established_flags(conn) | WEIR_TCP_CLOSED;
+		break;
+	default:
+		end->flags = WEIR_TCP_CLOSED;
+	}
+	if (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT)
+		end->flags |= WEIR_TCP_RESET;
+	return true;
+}
+
+static __always_inline void fill_last_record(struct weir_tcp_record *record, const struct sock *sk,
+					     const struct tcp_sock *tp, struct conn *conn,
+					     const struct connection_end *end)
+{
+	struct tcp_counters now;
+
+	record->kind = WEIR_RECORD_TCP;
+	record->flags = end->flags;
+	record->time = bpf_ktime_get_boot_ns();
+	record->id = conn->id;
+	tcp_read_counters(sk, tp, conn->id.direction == WEIR_OUTGOING, &now);
+	record->bytes_sent = SETTLE(conn->sent, now.sent);
+	record->bytes_received = SETTLE(conn->received, now.received);
+	record->retransmits = SETTLE(conn->retransmits, now.retransmits);
+	record_rtt(record, tp);
+	record->error = end->error;
+}
+
+static __noinline int fold_end(const struct sock *sk, const struct tcp_sock *tp, struct conn *conn,
+			       const struct connection_end *end)
+{
+	struct weir_tcp_record record;
+
+	fill_last_record(&record, sk, tp, conn, end);
+	tcp_fold(&record);
+	return 0;
+}
+
+/* The last report of a connection is made where user space reads it. */
+static __always_inline void report_end(const struct sock *sk, const struct tcp_sock *tp, struct conn *conn, int old)
+{
+	struct weir_tcp_record *record;
+	struct connection_end end;
+
+	if (!find_end(sk, tp, conn, old, &end))
+		return;
+	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	if (!record) {
+		fold_end(sk, tp, conn, &end);
+		return;
+	}
+	fill_last_record(record, sk, tp, conn, &end);
+	bpf_ringbuf_submit(record, ring_flags_of_reserved(sizeof(*record)));
 }
 
 static __always_inline void on_close(const struct sock *sk, int old)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
 	struct conn *conn = conn_get(sk);
-	struct weir_tcp_record record;
-	struct tcp_counters now;
+	bool has_ended = true;
 
 	if (!tp)
 		return;
 	if (!conn) {
-		if (sk->__sk_common.skc_state != TCP_LISTEN && sk->__sk_common.skc_state != TCP_CLOSE)
+		if (old != TCP_LISTEN && old != TCP_CLOSE && old != TCP_SYN_RECV)
 			stat_add(WEIR_STAT_CLOSED_UNSEEN, 1);
 		return;
 	}
-	if (conn->role != ROLE_CONNECTION) {
-		conn->role = ROLE_NONE;
+	if (conn->role != ROLE_CONNECTION)
 		return;
-	}
 	if (conn->has_http)
-		http_on_close(sk, tp, http_get(sk));
+		has_ended = http_on_close(sk, tp, http_get(sk));
 	conn_settled(conn);
 	conn->role = ROLE_NONE;
-
-	__builtin_memset(&record, 0, sizeof(record));
-	record.kind = WEIR_RECORD_TCP;
-	record.time = bpf_ktime_get_boot_ns();
-	record.id = conn->id;
-	tcp_read_counters(sk, tp, record.id.direction == WEIR_OUTGOING, &now);
-	record.bytes_sent = SETTLE(conn->sent, now.sent);
-	record.bytes_received = SETTLE(conn->received, now.received);
-	record.retransmits = SETTLE(conn->retransmits, now.retransmits);
-	record_rtt(&record, tp);
-	switch (__sync_lock_test_and_set(&conn->established, NOT_ESTABLISHED)) {
-	case NOT_ESTABLISHED:
-		if (record.id.direction != WEIR_OUTGOING)
-			return;
-		record.flags = sk->sk_err ? WEIR_TCP_FAILED | WEIR_TCP_RESET : WEIR_TCP_FAILED;
-		record.error = connect_error(sk, tp);
-		break;
-	case ESTABLISHED_NEW:
-		record.flags = established_flags(conn) | WEIR_TCP_CLOSED;
-		break;
-	default:
-		record.flags = WEIR_TCP_CLOSED;
-	}
-	if (record.flags & WEIR_TCP_CLOSED && (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT))
-		record.flags |= WEIR_TCP_RESET;
-	report(&record);
+	id_set_listener(&conn->id);
+	report_end(sk, tp, conn, old);
+	if (has_ended)
+		conn_table_leave(conn);
 }
 
 /*
@@ -196,27 +216,36 @@ static __always_inline void on_close(const struct sock *sk, int old)
  */
 static __always_inline void on_synack_again(const struct sock *sk, const struct request_sock *req)
 {
-	struct conn *conn = conn_get(sk);
-	struct weir_tcp_record record;
+	struct weir_tcp_record record = {.kind = WEIR_RECORD_TCP, .time = bpf_ktime_get_boot_ns()};
 
-	if (!conn)
-		return;
-	__builtin_memset(&record, 0, sizeof(record));
-	record.kind = WEIR_RECORD_TCP;
-	record.time = bpf_ktime_get_boot_ns();
-	record.id = conn->id;
+	id_set_endpoints(&record.id, sk);
 	id_set_addresses(&record.id, &req->__req_common);
 	record.id.direction = WEIR_INCOMING;
 	id_note_peer(&record.id);
+	id_set_listener(&record.id);
 	record.retransmits = 1;
 	report(&record);
 }
+
+/* A fast open that was answered before the handshake was done. */
+static __noinline int on_fast_open(const struct sock *sk)
+{
+	struct conn *conn = conn_get(sk);
+
+	if (!conn || conn->role != ROLE_CONNECTION)
+		on_established(sk, TCP_SYN_RECV);
+	return 0;
+}
+
+/* Most changes of state are none of these. */
+#define STATES_OF_INTEREST (1 << TCP_SYN_SENT | 1 << TCP_LISTEN | 1 << TCP_ESTABLISHED | 1 << TCP_CLOSE | \
+			    1 << TCP_FIN_WAIT1 | 1 << TCP_LAST_ACK)
 
 static __always_inline void on_state_change(const struct sock *sk, int old, int new)
 {
 	struct conn *conn;
 
-	if (sk->sk_protocol != IPPROTO_TCP || !is_inet(sk))
+	if (!(1 << new & STATES_OF_INTEREST) || sk->sk_protocol != IPPROTO_TCP || !is_inet(sk))
 		return;
 	switch (new) {
 	case TCP_SYN_SENT:
@@ -235,95 +264,13 @@ static __always_inline void on_state_change(const struct sock *sk, int old, int 
 	case TCP_LAST_ACK:
 		/* shutdown() or close(): the owner's own system call, unless the peer's data
 		 * completed a handshake that the owner had shut down already */
-		if (old == TCP_SYN_RECV) {
-			/* a fast open that was answered before the handshake was done */
-			conn = conn_get(sk);
-			if (conn && conn->role == ROLE_LISTENER)
-				on_established(sk, old);
-		}
+		if (old == TCP_SYN_RECV)
+			on_fast_open(sk);
 		conn = old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT ? conn_get(sk) : NULL;
 		if (conn && conn->role == ROLE_CONNECTION)
 			conn_set_owner_current(conn);
 		break;
 	}
-}
-
-/*
- * Whether nothing has happened since a walk found all of it acknowledged and reported. Of most connections
- * that is so most of the time, and it takes one look at one cache line of the socket.
- */
-static __always_inline bool is_at_rest(const struct conn *conn, const struct tcp_sock *tp)
-{
-	return conn->rested && tp->snd_nxt == conn->rest_sent && tp->rcv_nxt == conn->rest_received;
-}
-
-static __always_inline void fill_walk_record(struct weir_tcp_record *record, const struct sock *sk,
-					     const struct tcp_sock *tp, struct conn *conn, struct tcp_counters *now)
-{
-	record->kind = WEIR_RECORD_TCP;
-	record->time = bpf_ktime_get_boot_ns();
-	record->id = conn->id;
-	record->flags = conn->established == ESTABLISHED_NEW &&
-					__sync_val_compare_and_swap(&conn->established, ESTABLISHED_NEW,
-								    ESTABLISHED_REPORTED) == ESTABLISHED_NEW ?
-				established_flags(conn) :
-				0;
-	record->bytes_sent = ADVANCE(conn->sent, now->sent);
-	/* whether a FIN came is asked once more: it may have been counted and not been said */
-	if (now->received == tp->bytes_received)
-		now->received = tcp_without_fin(sk, now->received);
-	record->bytes_received = ADVANCE(conn->received, now->received);
-	record->retransmits = ADVANCE(conn->retransmits, now->retransmits);
-	record_rtt(record, tp);
-	record->error = 0;
-}
-
-static __always_inline void walk_http(struct http_conn *hc)
-{
-	if (hc)
-		http_report_sum(&hc->http, &hc->record);
-}
-
-/* Reports what a live connection did since the last report. False when the records are full: nothing was moved. */
-static __always_inline bool walk_connection(const struct sock *sk, struct conn *conn)
-{
-	__u32 at = walk_count, snd_nxt, rcv_nxt;
-	struct weir_tcp_record *record;
-	struct tcp_counters now;
-	struct tcp_sock *tp;
-	bool rests;
-
-	if (conn->role != ROLE_CONNECTION)
-		return true;
-	if (conn->id.owner != WEIR_OWNER_EXACT && conn->established_at > walk_unowned_since)
-		return true;
-	tp = bpf_skc_to_tcp_sock((void *)sk);
-	if (!tp)
-		return true;
-	rests = is_at_rest(conn, tp);
-	if (conn->has_http && (!rests || conn->rested < RESTED_LONG || walk_last))
-		walk_http(http_get(sk));
-	if (rests) {
-		conn->rested = RESTED_LONG;
-		return true;
-	}
-	snd_nxt = tp->snd_nxt;
-	rcv_nxt = tp->rcv_nxt;
-	rests = tp->snd_una == snd_nxt;
-	tcp_read_counters(sk, tp, conn->id.direction == WEIR_OUTGOING, &now);
-	if (conn->established == ESTABLISHED_NEW || now.sent > conn->sent || now.received > conn->received ||
-	    now.retransmits > conn->retransmits) {
-		record = bpf_map_lookup_elem(&walk_records, &at);
-		if (!record)
-			return false;
-		fill_walk_record(record, sk, tp, conn, &now);
-		walk_count = at + 1;
-	}
-	/* read before the counters: what has moved since then makes a difference to the next walk */
-	conn->rest_sent = snd_nxt;
-	conn->rest_received = rcv_nxt;
-	conn->rested = rests;
-	return true;
 }
 
 /* Starts to follow a socket that a task holds, or learns the owner of one that is followed. */
@@ -333,7 +280,7 @@ static __always_inline void visit_held_socket(struct task_struct *task, const st
 	struct tcp_sock *tp;
 	struct conn *conn;
 
-	if (sk->sk_protocol != IPPROTO_TCP || !is_inet(sk) || state == TCP_CLOSE)
+	if (sk->sk_protocol != IPPROTO_TCP || !is_inet(sk) || state == TCP_CLOSE || state == TCP_SYN_RECV)
 		return;
 	tp = bpf_skc_to_tcp_sock((void *)sk);
 	if (!tp)
@@ -341,15 +288,15 @@ static __always_inline void visit_held_socket(struct task_struct *task, const st
 	if (held_outgoing_only &&
 	    (state == TCP_LISTEN || (state != TCP_SYN_SENT && tcp_direction(sk, tp) != WEIR_OUTGOING)))
 		return;
-	conn = conn_create(sk);
+	if (state == TCP_LISTEN) {
+		listener_note(sk, task);
+		return;
+	}
+	conn = conn_create_late(sk);
 	if (!conn)
 		return;
 	if (conn->role == ROLE_NONE) {
-		if (state == TCP_LISTEN) {
-			conn->role = ROLE_LISTENER;
-			conn->id.direction = WEIR_INCOMING;
-			id_set_endpoints(&conn->id, sk);
-		} else if (state == TCP_SYN_SENT) {
+		if (state == TCP_SYN_SENT) {
 			connection_begins(sk, conn);
 			conn->retransmits = tp->total_retrans;
 			conn->id.direction = WEIR_OUTGOING;
@@ -385,7 +332,7 @@ int weir_walk(struct bpf_iter__bpf_sk_storage_map *ctx)
 	struct conn *conn = ctx->value;
 
 	/* 1: the same socket again, when there is room */
-	return sk && conn && !walk_connection(sk, conn);
+	return sk && conn && !walk_stored(sk, conn);
 }
 
 SEC("iter/task_file")

@@ -42,16 +42,20 @@ std::optional<Translation> Enrichment::translation(const weir_conn_id& id, std::
         met_.insert(id.netns);
         if (!watch_.knows(id.netns)) watch_.look_soon();
     }
-    const NatKey key{address_of(id.local), address_of(id.remote), id.local_port, id.remote_port,
-                     id.transport};
-    NatTable::Found found = nat_.find(id.netns, key);
+    NatTable::Found found = find_translation(id);
     if (!found.translation && !found.is_ambiguous && time > caught_up_) {
         const bool is_current = catch_up(static_cast<std::uint64_t>(clock_.boot_ns()));
-        found = nat_.find(id.netns, key);
+        found = find_translation(id);
         if (!is_current && !found.translation) ledger_.add(Loss::nat_unresolved);
     }
     if (found.is_ambiguous) ledger_.add(Loss::nat_unresolved);
     return found.translation;
+}
+
+NatTable::Found Enrichment::find_translation(const weir_conn_id& id) const {
+    if (nat_.size() == 0) return {};
+    return nat_.find(id.netns,
+                     {address_of(id.local), address_of(id.remote), id.local_port, id.remote_port, id.transport});
 }
 
 bool Enrichment::catch_up(std::uint64_t now) {
@@ -69,7 +73,7 @@ std::optional<Address> Enrichment::source(const weir_conn_id& id, std::uint64_t 
 }
 
 std::optional<Address> Enrichment::client_behind(const weir_conn_id& id) {
-    if (!follows_nat_) return std::nullopt;
+    if (!follows_nat_ || nat_.size() == 0) return std::nullopt;
     return nat_.client_behind(
         {address_of(id.remote), address_of(id.local), id.remote_port, id.local_port, id.transport});
 }

@@ -44,6 +44,7 @@ public:
     std::string_view container(std::uint64_t cgroup, std::uint32_t pid, std::uint64_t time) override;
 
 private:
+    NatTable::Found find_translation(const weir_conn_id& id) const;
     bool catch_up(std::uint64_t now);
 
     const bool follows_nat_;

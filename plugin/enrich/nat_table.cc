@@ -126,9 +126,4 @@ std::optional<Address> NatTable::client_behind(const NatKey& seen_by_server) con
     return at->second;
 }
 
-std::size_t NatTable::size() const {
-    const std::lock_guard lock(mutex_);
-    return count_;
-}
-
 }  // namespace weir::enrich

@@ -14,6 +14,7 @@
 
 #include <tsl/robin_map.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -67,7 +68,7 @@ public:
     // The client's own address behind a masqueraded one, for a connection as its server's socket sees it.
     std::optional<Address> client_behind(const NatKey& seen_by_server) const;
 
-    std::size_t size() const;
+    std::size_t size() const { return count_; }
 
 private:
     static constexpr std::uint64_t kAlive = UINT64_MAX;
@@ -91,7 +92,7 @@ private:
     mutable std::mutex mutex_;
     Map<std::vector<Entry>> entries_;
     Map<Address> masked_;  // what the server sees, to the client's address
-    std::size_t count_ = 0;
+    std::atomic<std::size_t> count_ = 0;  // written under the lock; without entries nobody needs it
     std::uint64_t forgot_at_ = 0;
 };
 

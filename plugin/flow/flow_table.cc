@@ -4,6 +4,7 @@
 #include <tsl/robin_map.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -91,6 +92,18 @@ struct FlowTable::Memory {
     // Of this interval: the flow of connections that are alike but for what folds away. A busy server's
     // connections find their flow here, without naming anybody again.
     tsl::robin_map<weir_conn_id, std::uint32_t, BytesHash<weir_conn_id>, BytesEqual<weir_conn_id>> known;
+    // Of those, the last one of each direction: the ends of a busy service's connections take turns.
+    struct Last {
+        weir_conn_id key{};
+        std::uint32_t flow = 0;
+        bool is_set = false;
+    };
+    std::array<Last, 2> last;
+
+    void forget_flows() {
+        known.clear();
+        last = {};
+    }
     RouteTable routes{{}};
     protocol::Redaction redaction;
     std::string redacted;
@@ -114,6 +127,12 @@ void FlowTable::set_options(FlowOptions options) {
     // routes that are known stay known
     if (!(memory_->routes.options() == options_.routes)) memory_->routes = RouteTable(options_.routes);
     memory_->redaction = protocol::Redaction(options_.redact);
+}
+
+// Called before a record is looked at: indexes and string ids do not survive it.
+inline void FlowTable::make_room() {
+    const std::size_t most = with_slack(options_.max_rows);
+    if (rows_.flow_count() >= most || rows_.l7_count() >= most) fold_early();
 }
 
 void FlowTable::on_tcp(const weir_tcp_record& record) {
@@ -260,7 +279,7 @@ void FlowTable::expire(std::uint64_t now) {
 std::unique_ptr<Batch> FlowTable::finish(std::int64_t begin_ns, std::int64_t end_ns) {
     for (const weir_http_record& record : http2_.release()) add_http(record, {record.head, record.head_len});
     report_slow();
-    memory_->known.clear();
+    memory_->forget_flows();
     const bool joined = join_twins();
     std::unique_ptr<Batch> batch = rows_.take();
     learn_local_ends(*batch);
@@ -341,8 +360,16 @@ std::uint32_t FlowTable::find_flow(const weir_conn_id& id) {
     if (!is_client) key.peer_is_local = is_client_local(id);
     // connections to one service may be sent to different ends behind it
     if (translation) return rows_.flow(flow_of(key, translation));
+    Memory::Last& last = memory_->last[is_client ? 1 : 0];
+    if (last.is_set && BytesEqual<weir_conn_id>()(last.key, key)) return last.flow;
+    last = {key, known_flow(key), true};
+    return last.flow;
+}
+
+// Without a translation.
+std::uint32_t FlowTable::known_flow(const weir_conn_id& key) {
     if (const auto at = memory_->known.find(key); at != memory_->known.end()) return at->second;
-    const std::uint32_t flow = rows_.flow(flow_of(key, translation));
+    const std::uint32_t flow = rows_.flow(flow_of(key, std::nullopt));
     if (memory_->known.size() < options_.max_rows) memory_->known.emplace(key, flow);
     return flow;
 }
@@ -364,11 +391,8 @@ std::uint32_t FlowTable::find_other(const weir_conn_id& like) {
     return rows_.flow(other_flow(flow, rows_.intern(kOther)));
 }
 
-// Called before a record is looked at: indexes and string ids do not survive it.
-void FlowTable::make_room() {
-    const std::size_t most = with_slack(options_.max_rows);
-    if (rows_.flow_count() < most && rows_.l7_count() < most) return;
-    memory_->known.clear();
+void FlowTable::fold_early() {
+    memory_->forget_flows();
     report_slow();
     auto batch = rows_.take();
     learn_local_ends(*batch);

@@ -83,11 +83,13 @@ private:
     Flow flow_of(const weir_conn_id& id, const std::optional<Translation>& translation);
     StringId intern(std::string_view text);
     std::uint32_t find_flow(const weir_conn_id& id);
+    std::uint32_t known_flow(const weir_conn_id& key);
     void add_http(const weir_http_record& record, std::string_view head);
     void on_request(const weir_conn_id& id, const Request& request) override;
     L7Row& find_request(std::uint32_t flow, const Request& request);
     std::uint32_t find_other(const weir_conn_id& like);
     void make_room();
+    void fold_early();
     std::unique_ptr<Batch> fold(std::unique_ptr<Batch> batch);
     bool join_twins();
     void note_slow(const L7Row& row, const Request& request);

@@ -49,13 +49,6 @@ std::size_t Histogram::count(std::uint16_t index, std::uint64_t n) {
     return static_cast<std::size_t>(at - buckets_.begin());
 }
 
-void Histogram::add(std::uint64_t value, std::uint64_t n) {
-    count(bucket_of(value), n);
-    count_ += n;
-    sum_ += value * n;
-    max_ = std::max(max_, value);
-}
-
 std::size_t Histogram::count_near(std::uint16_t index, std::uint64_t n, std::size_t last) {
     const std::size_t near = place_near(last, index);
     if (near >= buckets_.size()) return count(index, n);

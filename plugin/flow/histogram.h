@@ -9,6 +9,7 @@
 // Only buckets in use are kept, sorted: most flows see a handful of values. Not thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -41,7 +42,17 @@ public:
     }
     static constexpr std::uint64_t width(std::uint16_t index) { return std::uint64_t{1} << shift_of(index); }
 
-    void add(std::uint64_t value, std::uint64_t n = 1);
+    void add(std::uint64_t value, std::uint64_t n = 1) {
+        const std::uint16_t index = bucket_of(value);
+        if (last_ < buckets_.size() && buckets_[last_].index == index) {
+            buckets_[last_].count += n;
+        } else {
+            last_ = count_near(index, n, last_);
+        }
+        count_ += n;
+        sum_ += value * n;
+        max_ = std::max(max_, value);
+    }
     // `n` values that were counted elsewhere by this formula: their buckets, one each or one for all of
     // them, with their exact sum and maximum.
     void add_buckets(std::span<const std::uint16_t> buckets, std::uint64_t n, std::uint64_t sum,
@@ -61,7 +72,9 @@ public:
     std::uint64_t quantile(double q) const;
     std::span<const Bucket> buckets() const { return buckets_; }
 
-    bool operator==(const Histogram&) const = default;
+    bool operator==(const Histogram& other) const {
+        return buckets_ == other.buckets_ && sum_ == other.sum_ && max_ == other.max_;
+    }
 
 private:
     // Where the bucket stands, if it is there and found quickly from where another one does; or the end.
@@ -75,6 +88,7 @@ private:
     }
 
     std::vector<Bucket> buckets_;
+    std::size_t last_ = 0;  // where the last sample went: the next one's is near
     std::uint64_t count_ = 0;
     std::uint64_t sum_ = 0;
     std::uint64_t max_ = 0;

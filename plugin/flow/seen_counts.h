@@ -34,7 +34,12 @@ public:
     ByNetns take();
 
 private:
+    Counts& of(std::uint32_t netns);
+
     ByNetns counts_;
+    // Most records are of the namespace of the one before. Points into counts_, where only of() adds.
+    Counts* last_ = nullptr;
+    std::uint32_t last_netns_ = 0;
 };
 
 }  // namespace weir

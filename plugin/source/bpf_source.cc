@@ -92,6 +92,19 @@ std::array<bpf_program*, 9> tls_programs(const weir_bpf& skeleton) {
             p.weir_ssl_free,     p.weir_exec,          p.weir_tls_walk};
 }
 
+// Places of the connection table (bpf/conn_table.h). With HTTP each holds some 900 bytes, without it 136; a connection
+// that finds none costs more, and nothing is lost.
+constexpr std::uint32_t kConnWays = 4, kConnBuckets = 8192, kHttpConnBuckets = 2048;
+
+void size_conn_table(weir_bpf& skeleton, bool wanted, bool with_http) {
+    const std::uint32_t buckets = !wanted ? 1 : with_http ? kHttpConnBuckets : kConnBuckets;
+    skeleton.rodata->conn_bucket_mask = buckets - 1;
+    bpf_map__set_max_entries(skeleton.maps.conn_buckets, buckets);
+    bpf_map__set_max_entries(skeleton.maps.conn_places, buckets * kConnWays);
+    bpf_map__set_max_entries(skeleton.maps.http_places, with_http ? buckets * kConnWays : 1);
+    bpf_program__set_autoload(skeleton.progs.weir_walk_table, wanted);
+}
+
 // What only the tracepoints of send and receive show.
 bool wants_calls(const BpfOptions& options) { return options.http || options.udp || options.dns; }
 
@@ -111,6 +124,7 @@ Result<Skeleton> load(const BpfOptions& options) {
     skeleton->rodata->follow_dns = options.dns;
     skeleton->rodata->udp_bound_idle_walks = options.udp_idle_intervals;
     bpf_map__set_max_entries(skeleton->maps.udp_flows, options.udp_flows);
+    size_conn_table(*skeleton, options.conn_table, options.http || options.dns);
     bpf_program__set_autoload(skeleton->progs.weir_send, calls);
     bpf_program__set_autoload(skeleton->progs.weir_recv, calls);
     const bool tls = calls && options.http && options.tls;
@@ -161,6 +175,17 @@ constexpr std::array<StatToLoss, 16> kLossStats = {{
     {WEIR_STAT_SEEN_LATE, Loss::seen_late},
     {WEIR_STAT_CLOSED_UNSEEN, Loss::closed_unseen},
 }};
+
+std::string what_is_missing(Without without) {
+    switch (without) {
+        case Without::udp:
+            return "without UDP: ";
+        case Without::table:
+            return "connections cost more: ";
+        default:
+            return "without HTTP, UDP and DNS: ";
+    }
+}
 
 class BpfSource final : public Source {
 public:
@@ -254,9 +279,7 @@ private:
         }
         for (const Requirement& requirement : requirements) {
             if (requirement.met) continue;
-            const char* const less =
-                requirement.without == Without::udp ? "without UDP: " : "without HTTP, UDP and DNS: ";
-            log_.warning(less + requirement.name + ": " + requirement.detail);
+            log_.warning(what_is_missing(requirement.without) + requirement.name + ": " + requirement.detail);
         }
         options_ = possible(options_, requirements);
         return load(options_).and_then([&](Skeleton skeleton) {
@@ -393,6 +416,7 @@ private:
                             std::string("cannot walk open files: ") + std::strerror(errno));
             }
         }
+        skeleton_->bss->conn_table_open = options_.conn_table;
         return {};
     }
 
@@ -422,12 +446,30 @@ private:
         const std::int64_t now = system_clock().boot_ns();
         skeleton_->bss->walk_unowned_since = static_cast<__u64>(last ? now : now - kTimeToAcceptNs);
         skeleton_->bss->walk_last = last;
-        const bool whole = run(walk_link_, [&] {
-            const std::uint32_t count = skeleton_->bss->walk_count;
-            for (std::uint32_t i = 0; i < count; i++) sink.on_tcp(records_[i]);
-            skeleton_->bss->walk_count = 0;
-        });
+        const bool whole = run(walk_link_, [&] { take_walk_records(sink); }) && walk_table(sink);
         if (!whole) log_.warning("the walk over connections ended early");
+    }
+
+    void take_walk_records(RecordSink& sink) {
+        const std::uint32_t count = skeleton_->bss->walk_count;
+        for (std::uint32_t i = 0; i < count; i++) sink.on_tcp(records_[i]);
+        skeleton_->bss->walk_count = 0;
+    }
+
+    // Some buckets at a time; it stays where it is when the records are full.
+    bool walk_table(RecordSink& sink) {
+        if (!options_.conn_table) return true;
+        constexpr std::uint32_t kAtOnce = 64;  // CONN_BUCKETS_A_RUN
+        const std::uint32_t end = skeleton_->rodata->conn_bucket_mask + 1;
+        const int program = bpf_program__fd(skeleton_->progs.weir_walk_table);
+        std::uint32_t& at = skeleton_->bss->walk_bucket;
+        for (at = 0; at < end;) {
+            skeleton_->bss->walk_bucket_end = std::min(at + kAtOnce, end);
+            LIBBPF_OPTS(bpf_test_run_opts, options);
+            if (bpf_prog_test_run_opts(program, &options) != 0) return false;
+            take_walk_records(sink);
+        }
+        return true;
     }
 
     void walk_udp(RecordSink& sink) {
@@ -474,8 +516,9 @@ private:
     bool take_program(const void* data, std::size_t size) {
         weir_program_record record{};
         if (size < sizeof(record)) return false;
-        std::memcpy(&record, data, sizeof(record));
+        std::memcpy(&record.kind, data, sizeof(record.kind));
         if (record.kind != WEIR_RECORD_PROGRAM) return false;
+        std::memcpy(&record, data, sizeof(record));
         if (tls_) tls_->on_program(record.pid);
         return true;
     }
@@ -520,6 +563,10 @@ std::unique_ptr<Source> make_bpf_source(const BpfOptions& options, Logger log, L
 BpfOptions possible(BpfOptions wanted, const std::vector<Requirement>& requirements) {
     for (const Requirement& requirement : requirements) {
         if (requirement.met) continue;
+        if (requirement.without == Without::table) {
+            wanted.conn_table = false;
+            continue;
+        }
         wanted.udp = false;
         if (requirement.without != Without::udp) wanted.http = wanted.tls = wanted.dns = false;
     }

@@ -81,6 +81,8 @@ std::vector<Requirement> check_requirements(bool wants_calls, bool wants_udp) {
                              "iterator over socket storage", "Linux 5.9"));
     out.push_back(
         check_type(types, "bpf_iter__task_file", BTF_KIND_STRUCT, "iterator over open files", "Linux 5.8"));
+    out.push_back(check_type(types, "bpf_rdonly_cast", BTF_KIND_FUNC, "kernel function bpf_rdonly_cast", "Linux 6.2"));
+    out.back().without = Without::table;
     if (wants_calls) {
         out.push_back(check_type(types, "btf_trace_sock_send_length", BTF_KIND_TYPEDEF,
                                  "tracepoint sock:sock_send_length", "Linux 6.3"));

@@ -6,13 +6,13 @@
 
 namespace weir {
 
-// What is not collected where a requirement is not met.
-enum class Without { everything, calls, udp };
+// What is missing where a requirement is not met.
+enum class Without { everything, calls, udp, table };
 
 struct Requirement {
     std::string name;
     bool met = false;
-    Without without = Without::everything;  // calls: HTTP, UDP and DNS
+    Without without = Without::everything;  // calls: HTTP, UDP and DNS; table: nothing, it costs more
     std::string detail;                     // what was found; when unmet, what to do
 
     bool is_optional() const { return without != Without::everything; }

@@ -20,6 +20,8 @@ static inline void dns_capture(const struct weir_conn_id *id, unsigned len, int 
 const volatile __u32 ring_wake_bytes = 1 << 20;
 const volatile __u8 follow_http = 1, follow_udp = 0, follow_dns = 0;
 const volatile __u32 udp_bound_idle_walks = 1;
+__u32 walk_count, walk_last, walk_bucket, walk_bucket_end;
+__u64 walk_unowned_since;
 
 #define PIPELINED_MAX 4096
 
@@ -233,6 +235,7 @@ struct native_conn *native_open(int incoming, int late, native_sink sink, void *
 	conn->context = context;
 	conn->sock.sk_protocol = IPPROTO_TCP;
 	conn->sock.__sk_common.skc_family = AF_INET;
+	conn->sock.sk_bpf_storage = conn;
 	conn->conn.role = ROLE_CONNECTION;
 	conn->conn.established_at = late ? 0 : 1;
 	conn->conn.id.owner = WEIR_OWNER_EXACT;

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The table that connections live in as long as there is room.
+ *
+ * Socket storage costs some 1,800 instructions of the kernel's for each socket, to allocate it and to free it after a
+ * grace period: more than everything else that is done for a connection that carries one request. Here a place is taken
+ * with one compare-and-exchange in the bucket that the socket's address leads to, and given back with one store.
+ *
+ * Storage is freed with its socket, a place when the socket's state becomes closed. So:
+ *  - A place is not taken again for some milliseconds. A program on another CPU that found it just before has ended then.
+ *    At once it is taken only by a socket at the same address: whoever is in a call on a socket keeps it from being
+ *    freed, so there is no such program then. (The kernel gives the same few addresses out again and again.)
+ *  - The walk reads sockets by their address, as memory that may be gone. If the end of a connection was not seen (the
+ *    kernel does not run a program that it interrupts), the socket says something else now, and the place is given back.
+ *
+ * A place holds the connection and, at the same index of another map, what is known of its HTTP.
+ */
+#ifndef WEIR_CONN_TABLE_H
+#define WEIR_CONN_TABLE_H
+
+#include "conn_state.h"
+
+#define CONN_WAYS 4
+#define CONN_BUCKETS_A_RUN 64 /* of the walk */
+/* Jiffies that a place rests: 8 to 80 ms. */
+#define CONN_REST 8
+
+/* Whose the places are: the address of a socket; that plus 1 when it has left, at the jiffy `left`; or 0, never used. */
+struct conn_bucket {
+	__u64 places[CONN_WAYS];
+	__u64 left[CONN_WAYS];
+};
+
+/* All are sized at load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct conn_bucket);
+} conn_buckets SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CONN_WAYS);
+	__type(key, __u32);
+	__type(value, struct conn);
+} conn_places SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CONN_WAYS);
+	__type(key, __u32);
+	__type(value, struct http_conn);
+} http_places SEC(".maps") __weak;
+
+/* Buckets - 1, a power of two below 2^16. Written once at load. */
+extern const volatile __u32 conn_bucket_mask;
+/* Set when the sockets that were there before the start are known: from then on none is met by two at once. */
+extern __u32 conn_table_open;
+
+/* Addresses differ in their lower half; the kernel's verifier takes only that for a number. */
+static __always_inline __u32 conn_bucket_of(const struct sock *sk)
+{
+	__u32 low = (__u32)(unsigned long)sk;
+
+	return ((low * 0x9e3779b1u) >> 16) & conn_bucket_mask;
+}
+
+static __always_inline struct conn *conn_at(__u32 bucket, __u32 way)
+{
+	__u32 place = bucket * CONN_WAYS + way;
+
+	return bpf_map_lookup_elem(&conn_places, &place);
+}
+
+static __always_inline struct conn *conn_table_find(const struct sock *sk)
+{
+	__u32 at = conn_bucket_of(sk), way = 0;
+	struct conn_bucket *bucket = bpf_map_lookup_elem(&conn_buckets, &at);
+
+	if (!bucket)
+		return NULL;
+	if (bucket->places[0] != (__u64)sk) {
+		if (bucket->places[1] == (__u64)sk)
+			way = 1;
+		else if (bucket->places[2] == (__u64)sk)
+			way = 2;
+		else if (bucket->places[3] == (__u64)sk)
+			way = 3;
+		else
+			return NULL;
+	}
+	return conn_at(at, way);
+}
+
+static __always_inline bool conn_place_take(struct conn_bucket *bucket, __u32 way, const struct sock *sk)
+{
+	__u64 holder = bucket->places[way];
+
+	if (holder != (__u64)sk + 1 && holder && (!(holder & 1) || bpf_jiffies64() - bucket->left[way] < CONN_REST))
+		return false;
+	return __sync_val_compare_and_swap(&bucket->places[way], holder, (__u64)sk) == holder;
+}
+
+/* The way that sk has had before; where nothing was, the first. */
+static __always_inline __u32 conn_way_before(const struct conn_bucket *bucket, const struct sock *sk)
+{
+	__u64 holder = (__u64)sk + 1;
+
+	return bucket->places[1] == holder ? 1 : bucket->places[2] == holder ? 2 : bucket->places[3] == holder ? 3 : 0;
+}
+
+/* A place for sk, which has none. NULL when there is no room. */
+static __always_inline struct conn *conn_table_take(const struct sock *sk)
+{
+	__u32 at = conn_bucket_of(sk), way;
+	struct conn_bucket *bucket;
+	struct conn *conn;
+
+	if (!conn_table_open)
+		return NULL;
+	bucket = bpf_map_lookup_elem(&conn_buckets, &at);
+	if (!bucket)
+		return NULL;
+	way = conn_way_before(bucket, sk);
+	for (__u32 i = 0; !conn_place_take(bucket, way, sk); i++) {
+		if (i == CONN_WAYS - 1)
+			return NULL;
+		way = (way + 1) % CONN_WAYS;
+	}
+	conn = conn_at(at, way);
+	if (!conn)
+		return NULL;
+	__builtin_memset(conn, 0, sizeof(*conn));
+	conn->place = at * CONN_WAYS + way + 1;
+	return conn;
+}
+
+/* Gives back a place; nothing for a connection that has none. It must not be used any more. */
+static __always_inline void conn_table_leave(struct conn *conn)
+{
+	__u32 place = conn->place - 1, at = place / CONN_WAYS, way = place % CONN_WAYS;
+	struct conn_bucket *bucket;
+
+	if (!conn->place)
+		return;
+	conn->role = ROLE_NONE;
+	conn->place = 0;
+	bucket = bpf_map_lookup_elem(&conn_buckets, &at);
+	if (!bucket)
+		return;
+	bucket->left[way] = bpf_jiffies64();
+	bucket->places[way] |= 1;
+}
+
+static __always_inline struct http_conn *http_at(const struct conn *conn)
+{
+	__u32 place = conn->place - 1;
+
+	return bpf_map_lookup_elem(&http_places, &place);
+}
+
+#endif /* WEIR_CONN_TABLE_H */

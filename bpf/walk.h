@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What an interval's walk does with a live connection: what is new in its socket's own counters goes into records
+ * that user space reads.
+ */
+#ifndef WEIR_WALK_H
+#define WEIR_WALK_H
+
+#include "http.h"
+#include "listeners.h"
+
+/* The walk's records. Read by user space through mmap after each walk. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 32768); /* set at load */
+	__type(key, __u32);
+	__type(value, struct weir_tcp_record);
+} walk_records SEC(".maps") __weak;
+
+/* tcp.bpf.c says what they are. */
+extern __u32 walk_count, walk_last;
+extern __u64 walk_unowned_since;
+
+static __always_inline void record_rtt(struct weir_tcp_record *record, const struct tcp_sock *tp)
+{
+	record->rtt = tp->srtt_us >> 3;
+	record->rtt_var = tp->mdev_us >> 2;
+}
+
+/* First reports say when the begin was not seen. */
+static __always_inline __u32 established_flags(const struct conn *conn)
+{
+	return conn->established_at ? WEIR_TCP_ESTABLISHED : WEIR_TCP_ESTABLISHED | WEIR_TCP_ADOPTED;
+}
+
+/*
+ * Whether nothing has happened since a walk found all of it acknowledged and reported. Of most connections
+ * that is so most of the time, and it takes one look at one cache line of the socket.
+ */
+static __always_inline bool is_at_rest(const struct conn *conn, const struct tcp_sock *tp)
+{
+	return conn->rested && tp->snd_nxt == conn->rest_sent && tp->rcv_nxt == conn->rest_received;
+}
+
+static __always_inline void fill_walk_record(struct weir_tcp_record *record, const struct sock *sk,
+					     const struct tcp_sock *tp, struct conn *conn, struct tcp_counters *now)
+{
+	record->kind = WEIR_RECORD_TCP;
+	record->time = bpf_ktime_get_boot_ns();
+	record->id = conn->id;
+	record->flags = conn->established == ESTABLISHED_NEW &&
+					__sync_val_compare_and_swap(&conn->established, ESTABLISHED_NEW,
+								    ESTABLISHED_REPORTED) == ESTABLISHED_NEW ?
+				established_flags(conn) :
+				0;
+	record->bytes_sent = ADVANCE(conn->sent, now->sent);
+	/* whether a FIN came is asked once more: it may have been counted and not been said */
+	if (now->received == tp->bytes_received)
+		now->received = tcp_without_fin(sk, now->received);
+	record->bytes_received = ADVANCE(conn->received, now->received);
+	record->retransmits = ADVANCE(conn->retransmits, now->retransmits);
+	record_rtt(record, tp);
+	record->error = 0;
+}
+
+static __always_inline void walk_http(struct http_conn *hc)
+{
+	if (hc)
+		http_report_sum(&hc->http, &hc->record);
+}
+
+/* The HTTP of a connection that may have moved since the last walk; NULL for nothing. */
+static __always_inline bool walk_wants_http(const struct conn *conn, bool rests)
+{
+	return conn->has_http && (!rests || conn->rested < RESTED_LONG || walk_last);
+}
+
+/* Whether a walk has nothing to do with it: no connection, or one whose owner may become known in a moment. */
+static __always_inline bool walk_passes_by(const struct conn *conn)
+{
+	return conn->role != ROLE_CONNECTION ||
+	       (conn->id.owner != WEIR_OWNER_EXACT && conn->established_at > walk_unowned_since);
+}
+
+static __always_inline struct weir_tcp_record *walk_room(void)
+{
+	__u32 at = walk_count;
+
+	return bpf_map_lookup_elem(&walk_records, &at);
+}
+
+/* Reports what a live connection did since the last report. False when the records are full: nothing was moved. */
+static __always_inline bool walk_connection(const struct sock *sk, const struct tcp_sock *tp, struct conn *conn)
+{
+	__u32 snd_nxt = tp->snd_nxt, rcv_nxt = tp->rcv_nxt;
+	struct weir_tcp_record *record;
+	struct tcp_counters now;
+	bool rests;
+
+	rests = tp->snd_una == snd_nxt;
+	tcp_read_counters(sk, tp, conn->id.direction == WEIR_OUTGOING, &now);
+	if (conn->established == ESTABLISHED_NEW || now.sent > conn->sent || now.received > conn->received ||
+	    now.retransmits > conn->retransmits) {
+		record = walk_room();
+		if (!record)
+			return false;
+		id_set_listener(&conn->id);
+		fill_walk_record(record, sk, tp, conn, &now);
+		walk_count++;
+	}
+	/* read before the counters: what has moved since then makes a difference to the next walk */
+	conn->rest_sent = snd_nxt;
+	conn->rest_received = rcv_nxt;
+	conn->rested = rests;
+	return true;
+}
+
+/* One of socket storage. */
+static __always_inline bool walk_stored(const struct sock *sk, struct conn *conn)
+{
+	struct tcp_sock *tp;
+	bool rests;
+
+	if (walk_passes_by(conn))
+		return true;
+	tp = bpf_skc_to_tcp_sock((void *)sk);
+	if (!tp)
+		return true;
+	rests = is_at_rest(conn, tp);
+	if (walk_wants_http(conn, rests))
+		walk_http(http_get_stored(sk));
+	if (rests) {
+		conn->rested = RESTED_LONG;
+		return true;
+	}
+	return walk_connection(sk, tp, conn);
+}
+
+/* The end of this connection was not seen: its socket says something else by now. False when the records are full. */
+static __always_inline bool walk_gone(struct conn *conn)
+{
+	struct weir_tcp_record *record = walk_room();
+
+	if (!record)
+		return false;
+	conn_settled(conn);
+	conn->role = ROLE_NONE;
+	__builtin_memset(record, 0, sizeof(*record));
+	record->kind = WEIR_RECORD_TCP;
+	record->time = bpf_ktime_get_boot_ns();
+	record->id = conn->id;
+	record->flags = conn->established == ESTABLISHED_NEW ? established_flags(conn) | WEIR_TCP_CLOSED :
+								WEIR_TCP_CLOSED;
+	conn->established = NOT_ESTABLISHED;
+	walk_count++;
+	conn_table_leave(conn);
+	return true;
+}
+
+/* Without a role: a call that was under way at the end did not come back, or not yet. */
+static __always_inline void walk_left(struct conn *conn)
+{
+	if (conn->rested > RESTED_LONG)
+		conn_table_leave(conn);
+	else
+		conn->rested++;
+}
+
+#endif /* WEIR_WALK_H */
