@@ -77,11 +77,11 @@ static __always_inline void stat_add(__u32 which, __u64 n)
 
 static __always_inline struct conn *conn_get(const struct sock *sk)
 {
-	struct conn *conn = conn_table_find(sk);
+	__u32 place = conn_table_find(sk);
 
-	if (conn || !sk->sk_bpf_storage)
-		return conn;
-	return bpf_sk_storage_get(&conns, (void *)sk, NULL, 0);
+	if (place)
+		return conn_at(place - 1);
+	return sk->sk_bpf_storage ? bpf_sk_storage_get(&conns, (void *)sk, NULL, 0) : NULL;
 }
 
 /* The storage of sk, made when missing. NULL, and counted, when the kernel refuses. */
@@ -119,11 +119,13 @@ static __always_inline struct http_conn *http_get_stored(const struct sock *sk)
 
 static __always_inline struct http_conn *http_get(const struct sock *sk)
 {
-	struct conn *conn = conn_table_find(sk);
+	__u32 place = conn_table_find(sk);
+	struct http_conn *hc;
 
-	if (conn)
-		return conn->has_http ? http_at(conn) : NULL;
-	return sk->sk_bpf_storage ? http_get_stored(sk) : NULL;
+	if (!place)
+		return sk->sk_bpf_storage ? http_get_stored(sk) : NULL;
+	hc = http_at(place - 1);
+	return hc && hc->http.phase != HTTP_ABSENT ? hc : NULL;
 }
 
 /* Room for the HTTP of a connection, all zeros but for texts whose length is zero. */
@@ -133,7 +135,7 @@ static __always_inline struct http_conn *http_make_room(const struct sock *sk, s
 
 	if (!conn->place)
 		return bpf_sk_storage_get(&http_conns, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	hc = http_at(conn);
+	hc = http_at(conn->place - 1);
 	if (hc && !conn->has_http) {
 		__builtin_memset(&hc->http, 0, sizeof(hc->http));
 		__builtin_memset(&hc->record, 0, offsetof(struct weir_http_record, head));
@@ -162,13 +164,20 @@ static __always_inline struct http_conn *http_create(const struct sock *sk, stru
 /* The socket begins another connection. */
 static __always_inline void http_forget(const struct sock *sk, struct conn *conn)
 {
-	if (conn->has_http && !conn->place)
-		bpf_sk_storage_delete(&http_conns, (void *)sk);
+	struct http_conn *hc;
+
+	if (!conn->has_http)
+		return;
 	conn->has_http = 0;
+	if (!conn->place) {
+		bpf_sk_storage_delete(&http_conns, (void *)sk);
+		return;
+	}
+	hc = http_at(conn->place - 1);
+	if (hc)
+		hc->http.phase = HTTP_ABSENT;
 }
 
-/* What is followed besides TCP connections. Written once at load. */
-extern const volatile __u8 follow_http, follow_udp, follow_dns;
 /* Walks after which an idle flow of a socket that was bound by its program is forgotten. */
 extern const volatile __u32 udp_bound_idle_walks;
 

@@ -13,7 +13,8 @@
  *  - The walk reads sockets by their address, as memory that may be gone. If the end of a connection was not seen (the
  *    kernel does not run a program that it interrupts), the socket says something else now, and the place is given back.
  *
- * A place holds the connection and, at the same index of another map, what is known of its HTTP.
+ * A place holds the connection and, at the same index of another map, what is known of its HTTP, which is found without
+ * looking at the connection: it is asked for with every call on a socket.
  */
 #ifndef WEIR_CONN_TABLE_H
 #define WEIR_CONN_TABLE_H
@@ -55,6 +56,8 @@ struct {
 
 /* Buckets - 1, a power of two below 2^16. Written once at load. */
 extern const volatile __u32 conn_bucket_mask;
+/* What is followed besides TCP connections. Written once at load. */
+extern const volatile __u8 follow_http, follow_udp, follow_dns;
 /* Set when the sockets that were there before the start are known: from then on none is met by two at once. */
 extern __u32 conn_table_open;
 
@@ -66,31 +69,32 @@ static __always_inline __u32 conn_bucket_of(const struct sock *sk)
 	return ((low * 0x9e3779b1u) >> 16) & conn_bucket_mask;
 }
 
-static __always_inline struct conn *conn_at(__u32 bucket, __u32 way)
+static __always_inline struct conn *conn_at(__u32 place)
 {
-	__u32 place = bucket * CONN_WAYS + way;
-
 	return bpf_map_lookup_elem(&conn_places, &place);
 }
 
-static __always_inline struct conn *conn_table_find(const struct sock *sk)
+static __always_inline struct http_conn *http_at(__u32 place)
 {
-	__u32 at = conn_bucket_of(sk), way = 0;
+	return bpf_map_lookup_elem(&http_places, &place);
+}
+
+/* Where sk stands, from 1; 0 = it has no place. */
+static __always_inline __u32 conn_table_find(const struct sock *sk)
+{
+	__u32 at = conn_bucket_of(sk);
 	struct conn_bucket *bucket = bpf_map_lookup_elem(&conn_buckets, &at);
 
 	if (!bucket)
-		return NULL;
-	if (bucket->places[0] != (__u64)sk) {
-		if (bucket->places[1] == (__u64)sk)
-			way = 1;
-		else if (bucket->places[2] == (__u64)sk)
-			way = 2;
-		else if (bucket->places[3] == (__u64)sk)
-			way = 3;
-		else
-			return NULL;
-	}
-	return conn_at(at, way);
+		return 0;
+	at *= CONN_WAYS;
+	if (bucket->places[0] == (__u64)sk)
+		return at + 1;
+	if (bucket->places[1] == (__u64)sk)
+		return at + 2;
+	if (bucket->places[2] == (__u64)sk)
+		return at + 3;
+	return bucket->places[3] == (__u64)sk ? at + 4 : 0;
 }
 
 static __always_inline bool conn_place_take(struct conn_bucket *bucket, __u32 way, const struct sock *sk)
@@ -115,6 +119,7 @@ static __always_inline struct conn *conn_table_take(const struct sock *sk)
 {
 	__u32 at = conn_bucket_of(sk), way;
 	struct conn_bucket *bucket;
+	struct http_conn *hc;
 	struct conn *conn;
 
 	if (!conn_table_open)
@@ -128,11 +133,17 @@ static __always_inline struct conn *conn_table_take(const struct sock *sk)
 			return NULL;
 		way = (way + 1) % CONN_WAYS;
 	}
-	conn = conn_at(at, way);
+	at = at * CONN_WAYS + way;
+	conn = conn_at(at);
 	if (!conn)
 		return NULL;
 	__builtin_memset(conn, 0, sizeof(*conn));
-	conn->place = at * CONN_WAYS + way + 1;
+	conn->place = at + 1;
+	if (follow_http || follow_dns) {
+		hc = http_at(at);
+		if (hc)
+			hc->http.phase = HTTP_ABSENT;
+	}
 	return conn;
 }
 
@@ -151,13 +162,6 @@ static __always_inline void conn_table_leave(struct conn *conn)
 		return;
 	bucket->left[way] = bpf_jiffies64();
 	bucket->places[way] |= 1;
-}
-
-static __always_inline struct http_conn *http_at(const struct conn *conn)
-{
-	__u32 place = conn->place - 1;
-
-	return bpf_map_lookup_elem(&http_places, &place);
 }
 
 #endif /* WEIR_CONN_TABLE_H */

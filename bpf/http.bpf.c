@@ -95,10 +95,12 @@ static __noinline int http_on_unseen(const struct sock *sk, struct http_conn *hc
 static __noinline int close_late(const struct sock *sk, struct http_conn *hc)
 {
 	struct conn *conn;
+	__u32 place;
 
 	if (!http_close(sk, as_tcp(sk), hc))
 		return 0;
-	conn = conn_table_find(sk);
+	place = conn_table_find(sk);
+	conn = place ? conn_at(place - 1) : NULL;
 	if (conn && conn->role == ROLE_NONE)
 		conn_table_leave(conn);
 	return 0;
@@ -322,7 +324,7 @@ static __always_inline bool walk_placed(__u64 address, struct conn *conn)
 		return conn->role == ROLE_NONE || walk_gone(conn);
 	rests = is_at_rest(conn, tp);
 	if (walk_wants_http(conn, rests))
-		walk_http(http_at(conn));
+		walk_http(http_at(conn->place - 1));
 	if (rests) {
 		conn->rested = RESTED_LONG;
 		return true;
@@ -343,7 +345,7 @@ static long walk_next_bucket(__u32 i, void *unused)
 		holder = bucket->places[way];
 		if (!holder || holder & 1)
 			continue;
-		conn = conn_at(at, way);
+		conn = conn_at(at * CONN_WAYS + way);
 		if (conn && !walk_placed(holder, conn))
 			return 1;
 	}

@@ -27,6 +27,7 @@ enum http_phase {
 	HTTP_TLS,	  /* ciphertext: followed where the program calls its TLS library */
 	HTTP_DNS,	  /* its bytes go to user space */
 	HTTP_PASSED_BY,	  /* of a process that nobody wants to know of */
+	HTTP_ABSENT,	  /* there was no call on the connection yet: nothing else here counts */
 };
 
 /* What the next call may be to take the short way (http_common.h), which asks for nothing else then. */
