@@ -193,13 +193,12 @@ static __always_inline __u64 ring_flags(__u32 size)
 									     : BPF_RB_NO_WAKEUP;
 }
 
-/* For a record of that size that has its room already. */
-static __always_inline __u64 ring_flags_of_reserved(__u32 size)
+/* For a record that was just made at `time`. How much waits is asked for now and then. */
+static __always_inline __u64 ring_flags_now_and_then(__u64 time)
 {
-	__u64 waiting = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
-
-	return waiting >= ring_wake_bytes && waiting - size < ring_wake_bytes ? BPF_RB_FORCE_WAKEUP
-									     : BPF_RB_NO_WAKEUP;
+	if (time & 0xf)
+		return BPF_RB_NO_WAKEUP;
+	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= ring_wake_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
 static __always_inline bool is_inet(const struct sock *sk)

@@ -114,12 +114,24 @@ static __always_inline __u32 conn_way_before(const struct conn_bucket *bucket, c
 	return bucket->places[1] == holder ? 1 : bucket->places[2] == holder ? 2 : bucket->places[3] == holder ? 3 : 0;
 }
 
+static __always_inline void conn_place_clear(struct conn *conn, __u32 at)
+{
+	struct http_conn *hc;
+
+	__builtin_memset(conn, 0, sizeof(*conn));
+	conn->place = at + 1;
+	if (!follow_http && !follow_dns)
+		return;
+	hc = http_at(at);
+	if (hc)
+		hc->http.phase = HTTP_ABSENT;
+}
+
 /* A place for sk, which has none. NULL when there is no room. */
 static __always_inline struct conn *conn_table_take(const struct sock *sk)
 {
 	__u32 at = conn_bucket_of(sk), way;
 	struct conn_bucket *bucket;
-	struct http_conn *hc;
 	struct conn *conn;
 
 	if (!conn_table_open)
@@ -135,15 +147,8 @@ static __always_inline struct conn *conn_table_take(const struct sock *sk)
 	}
 	at = at * CONN_WAYS + way;
 	conn = conn_at(at);
-	if (!conn)
-		return NULL;
-	__builtin_memset(conn, 0, sizeof(*conn));
-	conn->place = at + 1;
-	if (follow_http || follow_dns) {
-		hc = http_at(at);
-		if (hc)
-			hc->http.phase = HTTP_ABSENT;
-	}
+	if (conn)
+		conn_place_clear(conn, at);
 	return conn;
 }
 

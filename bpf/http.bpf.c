@@ -157,6 +157,8 @@ static __always_inline struct http_conn *http_begin(const struct sock *sk)
 		conn = adopt_late(sk);
 	if (!conn || conn->role != ROLE_CONNECTION)
 		return NULL;
+	if (conn->established == NOT_ESTABLISHED)
+		id_set_endpoints(&conn->id, sk); /* data in the SYN of a fast open */
 	conn_used_by_current(conn);
 	if (!follow_http && !is_dns(&conn->id))
 		return NULL;

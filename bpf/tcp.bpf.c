@@ -53,6 +53,7 @@ static __always_inline void connection_begins(const struct sock *sk, struct conn
 	conn->role = ROLE_CONNECTION;
 }
 
+/* Its ends are looked at when it is established or was not: it has no port of its own yet. */
 static __always_inline void on_connect(const struct sock *sk)
 {
 	struct conn *conn = conn_create(sk);
@@ -62,7 +63,6 @@ static __always_inline void on_connect(const struct sock *sk)
 	connection_begins(sk, conn);
 	conn->id.direction = WEIR_OUTGOING;
 	conn->id.owner = WEIR_OWNER_NONE;
-	id_set_endpoints(&conn->id, sk);
 	conn_set_owner_current(conn);
 }
 
@@ -126,6 +126,7 @@ static __always_inline bool find_end(const struct sock *sk, const struct tcp_soc
 	case NOT_ESTABLISHED:
 		if (conn->id.direction != WEIR_OUTGOING)
 			return false;
+		id_set_endpoints(&conn->id, sk);
 		end->flags = sk->sk_err ? WEIR_TCP_FAILED | WEIR_TCP_RESET : WEIR_TCP_FAILED;
 		end->error = connect_error(sk, tp);
 		return true;
@@ -182,7 +183,7 @@ static __always_inline void report_end(const struct sock *sk, const struct tcp_s
 		return;
 	}
 	fill_last_record(record, sk, tp, conn, &end);
-	bpf_ringbuf_submit(record, ring_flags_of_reserved(sizeof(*record)));
+	bpf_ringbuf_submit(record, ring_flags_now_and_then(record->time));
 }
 
 static __always_inline void on_close(const struct sock *sk, int old)

@@ -106,6 +106,8 @@ static __always_inline bool walk_connection(const struct sock *sk, const struct 
 		if (!record)
 			return false;
 		id_set_listener(&conn->id);
+		if (conn->established == NOT_ESTABLISHED)
+			id_set_endpoints(&conn->id, sk);
 		fill_walk_record(record, sk, tp, conn, &now);
 		walk_count++;
 	}

@@ -37,11 +37,7 @@ std::string_view Enrichment::domain(std::uint32_t netns, const Address& address,
 
 std::optional<Translation> Enrichment::translation(const weir_conn_id& id, std::uint64_t time) {
     if (!follows_nat_) return std::nullopt;
-    if (!met_.contains(id.netns)) {
-        if (met_.size() >= kMostMet) met_.clear();
-        met_.insert(id.netns);
-        if (!watch_.knows(id.netns)) watch_.look_soon();
-    }
+    if (id.netns != last_met_) meet(id.netns);
     NatTable::Found found = find_translation(id);
     if (!found.translation && !found.is_ambiguous && time > caught_up_) {
         const bool is_current = catch_up(static_cast<std::uint64_t>(clock_.boot_ns()));
@@ -50,6 +46,14 @@ std::optional<Translation> Enrichment::translation(const weir_conn_id& id, std::
     }
     if (found.is_ambiguous) ledger_.add(Loss::nat_unresolved);
     return found.translation;
+}
+
+void Enrichment::meet(std::uint32_t netns) {
+    last_met_ = netns;
+    if (met_.contains(netns)) return;
+    if (met_.size() >= kMostMet) met_.clear();
+    met_.insert(netns);
+    if (!watch_.knows(netns)) watch_.look_soon();
 }
 
 NatTable::Found Enrichment::find_translation(const weir_conn_id& id) const {

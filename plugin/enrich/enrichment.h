@@ -44,6 +44,7 @@ public:
     std::string_view container(std::uint64_t cgroup, std::uint32_t pid, std::uint64_t time) override;
 
 private:
+    void meet(std::uint32_t netns);
     NatTable::Found find_translation(const weir_conn_id& id) const;
     bool catch_up(std::uint64_t now);
 
@@ -56,6 +57,7 @@ private:
     NatTable nat_;
     NamespaceWatch watch_;
     tsl::robin_set<std::uint32_t> met_;  // namespaces with traffic
+    std::uint32_t last_met_ = 0;
     std::uint64_t caught_up_ = 0;   // all that connection tracking had said at this boot time is in the table
     std::uint64_t wait_again_ = 0;  // boot time
 };

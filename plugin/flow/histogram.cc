@@ -60,18 +60,7 @@ void Histogram::add_buckets(std::span<const std::uint16_t> buckets, std::uint64_
                             std::uint64_t max) {
     constexpr std::uint16_t last = bucket_of(kMaxValue);
     const std::uint64_t each = buckets.empty() ? 0 : n / buckets.size();
-    std::size_t at = 0;
-    for (const std::uint16_t bucket : buckets) {
-        const std::uint16_t index = std::min(bucket, last);
-        // where every bucket between the last one and this one is in use; below 0 is beyond the end
-        const std::size_t near = at < buckets_.size() ? at + index - buckets_[at].index : at;
-        if (near < buckets_.size() && buckets_[near].index == index) {
-            buckets_[near].count += each;
-            at = near;
-        } else {
-            at = count_near(index, each, at);
-        }
-    }
+    for (const std::uint16_t bucket : buckets) count_at_last(std::min(bucket, last), each);
     count_ += each * buckets.size();
     sum_ += sum;
     max_ = std::max(max_, max);

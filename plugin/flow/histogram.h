@@ -43,12 +43,7 @@ public:
     static constexpr std::uint64_t width(std::uint16_t index) { return std::uint64_t{1} << shift_of(index); }
 
     void add(std::uint64_t value, std::uint64_t n = 1) {
-        const std::uint16_t index = bucket_of(value);
-        if (last_ < buckets_.size() && buckets_[last_].index == index) {
-            buckets_[last_].count += n;
-        } else {
-            last_ = count_near(index, n, last_);
-        }
+        count_at_last(bucket_of(value), n);
         count_ += n;
         sum_ += value * n;
         max_ = std::max(max_, value);
@@ -82,6 +77,16 @@ private:
     // These answer where the bucket stands. `last`: where one does that is near, perhaps.
     std::size_t count(std::uint16_t index, std::uint64_t n);
     std::size_t count_near(std::uint16_t index, std::uint64_t n, std::size_t last);
+    void count_at_last(std::uint16_t index, std::uint64_t n) {
+        // where every bucket between the last one and this one is in use; below 0 is beyond the end
+        const std::size_t near = last_ < buckets_.size() ? last_ + index - buckets_[last_].index : last_;
+        if (near < buckets_.size() && buckets_[near].index == index) {
+            buckets_[near].count += n;
+            last_ = near;
+        } else {
+            last_ = count_near(index, n, last_);
+        }
+    }
     void insert_missing(const Histogram& other, std::size_t count);
     static constexpr unsigned shift_of(std::uint16_t index) {
         return index < (2u << kPrecisionBits) ? 0 : (unsigned{index} >> kPrecisionBits) - 1;
