@@ -97,10 +97,10 @@ static __always_inline struct conn *conn_store(const struct sock *sk)
 /* For a connection that begins: whoever else looks at its socket waits, or comes later. */
 static __always_inline struct conn *conn_create(const struct sock *sk)
 {
-	struct conn *conn = conn_get(sk);
+	struct conn *conn = sk->sk_bpf_storage ? conn_get(sk) : NULL;
 
 	if (!conn)
-		conn = conn_table_take(sk);
+		conn = conn_table_get(sk);
 	return conn ? conn : conn_store(sk);
 }
 
@@ -287,7 +287,7 @@ static __always_inline void id_set_endpoints(struct weir_conn_id *id, const stru
 
 static __always_inline void conn_settled(struct conn *conn)
 {
-	if (conn->id.direction == WEIR_INCOMING && conn->role == ROLE_CONNECTION && !conn->settled) {
+	if (!conn->settled && conn->id.direction == WEIR_INCOMING && conn->role == ROLE_CONNECTION) {
 		conn->settled = 1;
 		stat_add(WEIR_STAT_SETTLED, 1);
 	}

@@ -10,6 +10,7 @@
  *  - A place is not taken again for some milliseconds. A program on another CPU that found it just before has ended then.
  *    At once it is taken only by a socket at the same address: whoever is in a call on a socket keeps it from being
  *    freed, so there is no such program then. (The kernel gives the same few addresses out again and again.)
+ *  - The walk is in no such call. It says which place it looks at, and that one is not taken meanwhile.
  *  - The walk reads sockets by their address, as memory that may be gone. If the end of a connection was not seen (the
  *    kernel does not run a program that it interrupts), the socket says something else now, and the place is given back.
  *
@@ -60,6 +61,8 @@ extern const volatile __u32 conn_bucket_mask;
 extern const volatile __u8 follow_http, follow_udp, follow_dns;
 /* Set when the sockets that were there before the start are known: from then on none is met by two at once. */
 extern __u32 conn_table_open;
+/* That the walk looks at, from 1; 0 = none. */
+extern __u32 walked_place;
 
 /* Addresses differ in their lower half; the kernel's verifier takes only that for a number. */
 static __always_inline __u32 conn_bucket_of(const struct sock *sk)
@@ -79,14 +82,8 @@ static __always_inline struct http_conn *http_at(__u32 place)
 	return bpf_map_lookup_elem(&http_places, &place);
 }
 
-/* Where sk stands, from 1; 0 = it has no place. */
-static __always_inline __u32 conn_table_find(const struct sock *sk)
+static __always_inline __u32 conn_find_in(const struct conn_bucket *bucket, __u32 at, const struct sock *sk)
 {
-	__u32 at = conn_bucket_of(sk);
-	struct conn_bucket *bucket = bpf_map_lookup_elem(&conn_buckets, &at);
-
-	if (!bucket)
-		return 0;
 	at *= CONN_WAYS;
 	if (bucket->places[0] == (__u64)sk)
 		return at + 1;
@@ -97,13 +94,34 @@ static __always_inline __u32 conn_table_find(const struct sock *sk)
 	return bucket->places[3] == (__u64)sk ? at + 4 : 0;
 }
 
-static __always_inline bool conn_place_take(struct conn_bucket *bucket, __u32 way, const struct sock *sk)
+/* Where sk stands, from 1; 0 = it has no place. */
+static __always_inline __u32 conn_table_find(const struct sock *sk)
+{
+	__u32 at = conn_bucket_of(sk);
+	struct conn_bucket *bucket = bpf_map_lookup_elem(&conn_buckets, &at);
+
+	return bucket ? conn_find_in(bucket, at, sk) : 0;
+}
+
+static __always_inline bool conn_place_take(struct conn_bucket *bucket, __u32 at, __u32 way, const struct sock *sk)
 {
 	__u64 holder = bucket->places[way];
 
 	if (holder != (__u64)sk + 1 && holder && (!(holder & 1) || bpf_jiffies64() - bucket->left[way] < CONN_REST))
 		return false;
-	return __sync_val_compare_and_swap(&bucket->places[way], holder, (__u64)sk) == holder;
+	if (__sync_val_compare_and_swap(&bucket->places[way], holder, (__u64)sk) != holder)
+		return false;
+	if (walked_place != at * CONN_WAYS + way + 1)
+		return true;
+	bucket->places[way] = holder;
+	return false;
+}
+
+/* Says that the walk looks at a place that a socket had a moment ago; false when it has it no more. */
+static __always_inline bool conn_place_walk(const struct conn_bucket *bucket, __u32 at, __u32 way, __u64 holder)
+{
+	__sync_lock_test_and_set(&walked_place, at * CONN_WAYS + way + 1); /* seen by whoever takes a place after this */
+	return *(const volatile __u64 *)&bucket->places[way] == holder;
 }
 
 /* The way that sk has had before; where nothing was, the first. */
@@ -127,10 +145,10 @@ static __always_inline void conn_place_clear(struct conn *conn, __u32 at)
 		hc->http.phase = HTTP_ABSENT;
 }
 
-/* A place for sk, which has none. NULL when there is no room. */
-static __always_inline struct conn *conn_table_take(const struct sock *sk)
+/* Of sk, a new one if it has none: all zeros but for where it stands. NULL when there is no room. */
+static __always_inline struct conn *conn_table_get(const struct sock *sk)
 {
-	__u32 at = conn_bucket_of(sk), way;
+	__u32 at = conn_bucket_of(sk), place, way;
 	struct conn_bucket *bucket;
 	struct conn *conn;
 
@@ -139,8 +157,11 @@ static __always_inline struct conn *conn_table_take(const struct sock *sk)
 	bucket = bpf_map_lookup_elem(&conn_buckets, &at);
 	if (!bucket)
 		return NULL;
+	place = conn_find_in(bucket, at, sk);
+	if (place)
+		return conn_at(place - 1);
 	way = conn_way_before(bucket, sk);
-	for (__u32 i = 0; !conn_place_take(bucket, way, sk); i++) {
+	for (__u32 i = 0; !conn_place_take(bucket, at, way, sk); i++) {
 		if (i == CONN_WAYS - 1)
 			return NULL;
 		way = (way + 1) % CONN_WAYS;

@@ -24,6 +24,7 @@ __u32 passed_by_change = 0;
 /* conn_table.h */
 const volatile __u32 conn_bucket_mask = 0;
 __u32 conn_table_open = 0;
+__u32 walked_place = 0;
 
 __u32 next_fold_number = 1;
 __u64 next_cookie = 1;
@@ -345,7 +346,7 @@ static long walk_next_bucket(__u32 i, void *unused)
 		return 1;
 	for (__u32 way = 0; way < CONN_WAYS; way++) {
 		holder = bucket->places[way];
-		if (!holder || holder & 1)
+		if (!holder || holder & 1 || !conn_place_walk(bucket, at, way, holder))
 			continue;
 		conn = conn_at(at * CONN_WAYS + way);
 		if (conn && !walk_placed(holder, conn))
@@ -355,12 +356,12 @@ static long walk_next_bucket(__u32 i, void *unused)
 	return 0;
 }
 
-/* Run by user space for some buckets at a time: nothing takes it off its processor meanwhile, so it is done with a place
- * long before that is taken again. */
+/* Run by user space for some buckets at a time: nothing takes it off its processor meanwhile. */
 SEC("raw_tp/weir_walk_table")
 int weir_walk_table(void *unused)
 {
 	bpf_loop(CONN_BUCKETS_A_RUN, walk_next_bucket, NULL, 0);
+	walked_place = 0;
 	return 0;
 }
 

@@ -9,7 +9,7 @@ enum { BUCKETS = 8 };
 
 const volatile __u32 conn_bucket_mask = BUCKETS - 1;
 const volatile __u8 follow_http = 1, follow_udp = 0, follow_dns = 0;
-__u32 conn_table_open;
+__u32 conn_table_open, walked_place;
 
 _Static_assert(NATIVE_TABLE_WAYS == CONN_WAYS && NATIVE_TABLE_REST == CONN_REST, "as the kernel side has it");
 
@@ -40,6 +40,7 @@ void native_table_reset(void)
 	memset(https, 0, sizeof(https));
 	now = 1000;
 	conn_table_open = 1;
+	walked_place = 0;
 }
 
 void native_table_open(int open) { conn_table_open = open; }
@@ -47,7 +48,7 @@ void native_table_pass(uint64_t jiffies) { now += jiffies; }
 
 uint32_t native_table_take(uint64_t sock)
 {
-	struct conn *conn = conn_table_take((const struct sock *)sock);
+	struct conn *conn = conn_table_get((const struct sock *)sock);
 
 	if (!conn)
 		return 0;
@@ -57,4 +58,5 @@ uint32_t native_table_take(uint64_t sock)
 
 uint32_t native_table_find(uint64_t sock) { return conn_table_find((const struct sock *)sock); }
 void native_table_leave(uint32_t place) { conn_table_leave(&places[place - 1]); }
+void native_table_walk(uint32_t place) { walked_place = place; }
 uint32_t native_table_bucket(uint64_t sock) { return conn_bucket_of((const struct sock *)sock); }

@@ -18,6 +18,8 @@ void native_table_pass(uint64_t jiffies);
 uint32_t native_table_take(uint64_t sock);
 uint32_t native_table_find(uint64_t sock);
 void native_table_leave(uint32_t place);
+/* The walk comes to a place; 0: it is done. */
+void native_table_walk(uint32_t place);
 /* The bucket that an address leads to. */
 uint32_t native_table_bucket(uint64_t sock);
 

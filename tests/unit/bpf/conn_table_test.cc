@@ -77,6 +77,21 @@ Test(conn_table, what_was_left_twice_is_free_once) {
     cr_assert_eq(native_table_take(socks[0]), place);
 }
 
+Test(conn_table, what_the_walk_looks_at_is_not_taken) {
+    const auto socks = of_one_bucket(1);
+    const std::uint32_t place = native_table_take(socks[0]);
+    native_table_walk(place);
+    native_table_leave(place);
+    const std::uint32_t other = native_table_take(socks[0]);
+    cr_assert_neq(other, place);
+    cr_assert_neq(other, 0u);
+    native_table_leave(other);
+    native_table_walk(0);
+    native_table_pass(NATIVE_TABLE_REST);
+    cr_assert_eq(native_table_find(socks[0]), 0u);
+    cr_assert_neq(native_table_take(socks[0]), 0u);
+}
+
 Test(conn_table, nothing_is_taken_before_it_opens) {
     native_table_open(0);
     cr_assert_eq(native_table_take(of_one_bucket(1)[0]), 0u);
