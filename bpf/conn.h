@@ -193,10 +193,10 @@ static __always_inline __u64 ring_flags(__u32 size)
 									     : BPF_RB_NO_WAKEUP;
 }
 
-/* For a record that was just made at `time`. How much waits is asked for now and then. */
+/* For a record that was just made at `time`. How much waits is asked for one time in sixteen, whatever the clock's steps. */
 static __always_inline __u64 ring_flags_now_and_then(__u64 time)
 {
-	if (time & 0xf)
+	if ((__u32)time * 0x9e3779b1u >> 28)
 		return BPF_RB_NO_WAKEUP;
 	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= ring_wake_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }

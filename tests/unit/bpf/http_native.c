@@ -237,6 +237,7 @@ struct native_conn *native_open(int incoming, int late, native_sink sink, void *
 	conn->sock.__sk_common.skc_family = AF_INET;
 	conn->sock.sk_bpf_storage = conn;
 	conn->conn.role = ROLE_CONNECTION;
+	conn->conn.established = ESTABLISHED_NEW;
 	conn->conn.established_at = late ? 0 : 1;
 	conn->conn.id.owner = WEIR_OWNER_EXACT;
 	conn->conn.id.direction = incoming ? WEIR_INCOMING : WEIR_OUTGOING;
