@@ -117,6 +117,12 @@ static __always_inline struct http_conn *http_get_stored(const struct sock *sk)
 	return bpf_sk_storage_get(&http_conns, (void *)sk, NULL, 0);
 }
 
+/* Of a connection that has it. */
+static __always_inline struct http_conn *http_of(const struct sock *sk, const struct conn *conn)
+{
+	return conn->place ? http_at(conn->place - 1) : http_get_stored(sk);
+}
+
 static __always_inline struct http_conn *http_get(const struct sock *sk)
 {
 	__u32 place = conn_table_find(sk);

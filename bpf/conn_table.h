@@ -22,7 +22,7 @@
 
 #include "conn_state.h"
 
-#define CONN_WAYS 4
+#define CONN_WAYS WEIR_CONN_WAYS
 #define CONN_BUCKETS_A_RUN 64 /* of the walk */
 /* Jiffies that a place rests: 8 to 80 ms. */
 #define CONN_REST 8

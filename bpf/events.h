@@ -58,6 +58,9 @@ enum weir_record_kind {
 	WEIR_RECORD_PROGRAM = 6,
 };
 
+/* Places of a bucket of the connection table (conn_table.h). */
+#define WEIR_CONN_WAYS 4
+
 /* Every record begins with its kind (u32). */
 
 enum weir_tcp_flags {

@@ -302,7 +302,7 @@ static __always_inline void on_call(const struct sock *sk, int ret, bool rx)
  * The walk over the table. It stands here because it calls bpf_rdonly_cast(), and libbpf 1.1 does not link two objects
  * that both call a function of the kernel's.
  */
-extern __u32 walk_bucket, walk_bucket_end;
+extern __u32 walk_bucket;
 
 /* Whether the socket is not the connection's any more. A connect is given its port after it was seen to begin. */
 static __always_inline bool is_another(const struct conn *conn, const struct sock *sk)
@@ -316,8 +316,6 @@ static __always_inline bool is_another(const struct conn *conn, const struct soc
 static __always_inline bool walk_placed(__u64 address, struct conn *conn)
 {
 	const struct sock *sk = bpf_rdonly_cast((void *)address, bpf_core_type_id_kernel(struct sock));
-	const struct tcp_sock *tp = as_tcp(sk);
-	bool rests;
 
 	if (conn->role == ROLE_NONE)
 		walk_left(conn);
@@ -325,14 +323,7 @@ static __always_inline bool walk_placed(__u64 address, struct conn *conn)
 		return true;
 	if (is_another(conn, sk))
 		return conn->role == ROLE_NONE || walk_gone(conn);
-	rests = is_at_rest(conn, tp);
-	if (walk_wants_http(conn, rests))
-		walk_http(http_at(conn->place - 1));
-	if (rests) {
-		conn->rested = RESTED_LONG;
-		return true;
-	}
-	return walk_connection(sk, tp, conn);
+	return walk_live(sk, as_tcp(sk), conn, true);
 }
 
 static long walk_next_bucket(__u32 i, void *unused)
@@ -342,7 +333,7 @@ static long walk_next_bucket(__u32 i, void *unused)
 	struct conn *conn;
 	__u64 holder;
 
-	if (!bucket || at >= walk_bucket_end)
+	if (!bucket)
 		return 1;
 	for (__u32 way = 0; way < CONN_WAYS; way++) {
 		holder = bucket->places[way];

@@ -31,17 +31,23 @@ struct {
 	__type(value, struct listener);
 } listeners SEC(".maps") __weak;
 
+static __always_inline struct listener_key listener_key_of(const struct weir_conn_id *id)
+{
+	struct listener_key key = {.netns = id->netns, .port = id->local_port};
+
+	__builtin_memcpy(key.address, id->local, sizeof(key.address));
+	return key;
+}
+
 static __always_inline void listener_note(const struct sock *sk, struct task_struct *task)
 {
 	struct weir_conn_id id = {};
-	struct listener_key key = {};
+	struct listener_key key;
 	struct listener listener = {};
 
 	id_set_endpoints(&id, sk);
 	id_set_owner(&id, task);
-	__builtin_memcpy(key.address, id.local, sizeof(key.address));
-	key.netns = id.netns;
-	key.port = id.local_port;
+	key = listener_key_of(&id);
 	listener.cgroup = id.cgroup;
 	listener.pid = id.pid;
 	copy_name(listener.process, id.process);
@@ -50,10 +56,9 @@ static __always_inline void listener_note(const struct sock *sk, struct task_str
 
 static __always_inline struct listener *listener_find(const struct weir_conn_id *id)
 {
-	struct listener_key key = {.netns = id->netns, .port = id->local_port};
+	struct listener_key key = listener_key_of(id);
 	struct listener *found;
 
-	__builtin_memcpy(key.address, id->local, sizeof(key.address));
 	found = bpf_map_lookup_elem(&listeners, &key);
 	if (found)
 		return found;

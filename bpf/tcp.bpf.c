@@ -28,8 +28,8 @@ __u32 walk_last = 0;
  * to the next walk, so that it is not reported as the listener's and a moment later as its owner's. */
 __u64 walk_unowned_since = 0;
 
-/* The buckets of the table that the next run looks at; the first moves on. */
-__u32 walk_bucket = 0, walk_bucket_end = 0;
+/* The bucket of the table that the next run begins with: set to 0 by user space, then where the last run ended. */
+__u32 walk_bucket = 0;
 
 /* Set by user space for a first pass, so that the addresses that this host connects from are known
  * before the connections that it accepted are looked at. */
@@ -202,7 +202,7 @@ static __always_inline void on_close(const struct sock *sk, int old)
 	if (conn->role != ROLE_CONNECTION)
 		return;
 	if (conn->has_http)
-		has_ended = http_on_close(sk, tp, http_get(sk));
+		has_ended = http_on_close(sk, tp, http_of(sk, conn));
 	conn_settled(conn);
 	conn->role = ROLE_NONE;
 	id_set_listener(&conn->id);

@@ -70,12 +70,6 @@ static __always_inline void walk_http(struct http_conn *hc)
 		http_report_sum(&hc->http, &hc->record);
 }
 
-/* The HTTP of a connection that may have moved since the last walk; NULL for nothing. */
-static __always_inline bool walk_wants_http(const struct conn *conn, bool rests)
-{
-	return conn->has_http && (!rests || conn->rested < RESTED_LONG || walk_last);
-}
-
 /* Whether a walk has nothing to do with it: no connection, or one whose owner may become known in a moment. */
 static __always_inline bool walk_passes_by(const struct conn *conn)
 {
@@ -118,25 +112,29 @@ static __always_inline bool walk_connection(const struct sock *sk, const struct 
 	return true;
 }
 
-/* One of socket storage. */
-static __always_inline bool walk_stored(const struct sock *sk, struct conn *conn)
+/* In the table or not is told by whoever calls: of the table's, the kernel's helpers do not take the socket. */
+static __always_inline bool walk_live(const struct sock *sk, const struct tcp_sock *tp, struct conn *conn, bool is_placed)
 {
-	struct tcp_sock *tp;
-	bool rests;
+	bool rests = is_at_rest(conn, tp);
 
-	if (walk_passes_by(conn))
-		return true;
-	tp = bpf_skc_to_tcp_sock((void *)sk);
-	if (!tp)
-		return true;
-	rests = is_at_rest(conn, tp);
-	if (walk_wants_http(conn, rests))
-		walk_http(http_get_stored(sk));
+	if (conn->has_http && (!rests || conn->rested < RESTED_LONG || walk_last))
+		walk_http(is_placed ? http_at(conn->place - 1) : http_get_stored(sk));
 	if (rests) {
 		conn->rested = RESTED_LONG;
 		return true;
 	}
 	return walk_connection(sk, tp, conn);
+}
+
+/* One of socket storage. */
+static __always_inline bool walk_stored(const struct sock *sk, struct conn *conn)
+{
+	struct tcp_sock *tp;
+
+	if (walk_passes_by(conn))
+		return true;
+	tp = bpf_skc_to_tcp_sock((void *)sk);
+	return !tp || walk_live(sk, tp, conn, false);
 }
 
 /* The end of this connection was not seen: its socket says something else by now. False when the records are full. */

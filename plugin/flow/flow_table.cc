@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cerrno>
 #include <cstring>
 
@@ -17,8 +16,6 @@
 
 namespace weir {
 namespace {
-
-using IdWords = std::array<std::uint64_t, sizeof(weir_conn_id) / 8>;
 
 Address address_of(const __u8 (&bytes)[16]) {
     Address out;
@@ -102,14 +99,14 @@ struct FlowTable::Memory {
         bool is_set = false;
     };
     std::array<Last, 2> last;
+    RouteTable routes{{}};
+    protocol::Redaction redaction;
+    std::string redacted;
 
     void forget_flows() {
         known.clear();
         last = {};
     }
-    RouteTable routes{{}};
-    protocol::Redaction redaction;
-    std::string redacted;
 };
 
 FlowTable::FlowTable(FlowOptions options, Ledger& ledger, Identity* identity)
@@ -364,7 +361,7 @@ std::uint32_t FlowTable::find_flow(const weir_conn_id& id) {
     // connections to one service may be sent to different ends behind it
     if (translation) return rows_.flow(flow_of(key, translation));
     Memory::Last& last = memory_->last[is_client ? 1 : 0];
-    if (last.is_set && std::bit_cast<IdWords>(last.key) == std::bit_cast<IdWords>(key)) return last.flow;
+    if (last.is_set && BytesEqual<weir_conn_id>()(last.key, key)) return last.flow;
     last = {key, known_flow(key), true};
     return last.flow;
 }

@@ -22,12 +22,12 @@ std::size_t find_from(std::span<const Histogram::Bucket> buckets, std::size_t at
 
 // Where many samples lie nearly every bucket is in use, so the next sample's stands about as far from the last
 // one's as their indices do, and never farther.
-std::size_t Histogram::place_near(std::size_t last, std::uint16_t index) const {
+std::size_t Histogram::place_near(std::uint16_t index) const {
     const std::size_t size = buckets_.size();
-    if (last >= size) return size;
+    if (last_ >= size) return size;
     constexpr int kSteps = 8;
-    const int away = int{index} - buckets_[last].index;
-    auto at = static_cast<std::ptrdiff_t>(last) + away;
+    const int away = int{index} - buckets_[last_].index;
+    auto at = static_cast<std::ptrdiff_t>(last_) + away;
     if (away >= 0) {
         at = std::min(at, static_cast<std::ptrdiff_t>(size) - 1);
         for (int i = 0; i < kSteps && buckets_[static_cast<std::size_t>(at)].index > index; i++) at--;
@@ -49,8 +49,8 @@ std::size_t Histogram::count(std::uint16_t index, std::uint64_t n) {
     return static_cast<std::size_t>(at - buckets_.begin());
 }
 
-std::size_t Histogram::count_near(std::uint16_t index, std::uint64_t n, std::size_t last) {
-    const std::size_t near = place_near(last, index);
+std::size_t Histogram::count_near(std::uint16_t index, std::uint64_t n) {
+    const std::size_t near = place_near(index);
     if (near >= buckets_.size()) return count(index, n);
     buckets_[near].count += n;
     return near;

@@ -72,11 +72,11 @@ public:
     }
 
 private:
-    // Where the bucket stands, if it is there and found quickly from where another one does; or the end.
-    std::size_t place_near(std::size_t last, std::uint16_t index) const;
-    // These answer where the bucket stands. `last`: where one does that is near, perhaps.
+    // Where the bucket stands, if it is there and found quickly from where the last one does; or the end.
+    std::size_t place_near(std::uint16_t index) const;
+    // These answer where the bucket stands.
     std::size_t count(std::uint16_t index, std::uint64_t n);
-    std::size_t count_near(std::uint16_t index, std::uint64_t n, std::size_t last);
+    std::size_t count_near(std::uint16_t index, std::uint64_t n);
     void count_at_last(std::uint16_t index, std::uint64_t n) {
         // where every bucket between the last one and this one is in use; below 0 is beyond the end
         const std::size_t near = last_ < buckets_.size() ? last_ + index - buckets_[last_].index : last_;
@@ -84,7 +84,7 @@ private:
             buckets_[near].count += n;
             last_ = near;
         } else {
-            last_ = count_near(index, n, last_);
+            last_ = count_near(index, n);
         }
     }
     void insert_missing(const Histogram& other, std::size_t count);

@@ -20,7 +20,7 @@ static inline void dns_capture(const struct weir_conn_id *id, unsigned len, int 
 const volatile __u32 ring_wake_bytes = 1 << 20;
 const volatile __u8 follow_http = 1, follow_udp = 0, follow_dns = 0;
 const volatile __u32 udp_bound_idle_walks = 1;
-__u32 walk_count, walk_last, walk_bucket, walk_bucket_end;
+__u32 walk_count, walk_last, walk_bucket;
 __u64 walk_unowned_since;
 
 #define PIPELINED_MAX 4096
