@@ -1,7 +1,9 @@
 #include "lmdb-store/aggregation.h"
 
 #include <algorithm>
+#include <numeric>
 
+#include "lmdb-store/endpoint_rollup.h"
 #include "plugin/query/field_values.h"
 
 namespace weir::store {
@@ -147,6 +149,13 @@ AttributeSet Aggregation::needs() const {
     return out;
 }
 
+bool Aggregation::fits_endpoints() const {
+    const AttributeSet known =
+        kEndpointAttributes & (kFlowAttributes | attributes_of(subjects_of(store::part_of(query_.layer))));
+    return !keys_on_measures_ && !predicate_.looks_at_rows() &&
+           ((needs() | predicate_.terms_need()) & ~known) == 0;
+}
+
 bool Aggregation::begin_look(Frame& frame) {
     const bool any = predicate_.begin_pairs(frame, mask_) > 0;
     shown_.assign(mask_.size(), 0);
@@ -243,7 +252,7 @@ std::uint32_t Aggregation::place_of_key(std::uint32_t key) {
     return place;
 }
 
-// To which group each row goes, by its subject. Returns how many are taken.
+// The same by their subjects.
 std::size_t Aggregation::place_subjects(const RowBlock& block) {
     const std::vector<std::uint32_t>& subjects = block.subjects();
     const bool has_steps = query_.step_ns > 0;
@@ -254,17 +263,64 @@ std::size_t Aggregation::place_subjects(const RowBlock& block) {
     lost_ = subjects.size() - known;
     std::size_t taken = 0;
     for (std::size_t row = 0; row < known; row++) {
-        const std::uint32_t subject = subjects[row];
-        std::uint32_t place = key_of_subject_[subject];
-        if (place >= kLost) [[unlikely]] {
-            lost_ += place == kLost ? 1 : 0;
-            place = place == kLost ? kDiscard : (key_of_subject_[subject] = number_subject(subject));
-        }
-        if (place == kDiscard) {
+        const std::uint32_t key = key_of(subjects[row]);
+        if (key == kDiscard) {
             places_[row] = kDiscard;
             continue;
         }
-        places_[row] = has_steps ? place_of_key(place) : place;
+        places_[row] = has_steps ? place_of_key(key) : key;
+        taken += places_[row] != kDiscard ? 1 : 0;
+    }
+    return taken;
+}
+
+// The key of a known subject, as a place.
+std::uint32_t Aggregation::key_of(std::uint32_t subject) {
+    std::uint32_t key = key_of_subject_[subject];
+    if (key >= kLost) [[unlikely]] {
+        lost_ += key == kLost ? 1 : 0;
+        key = key == kLost ? kDiscard : (key_of_subject_[subject] = number_subject(subject));
+    }
+    return key;
+}
+
+// The rows from the first to the last whose subjects are wanted.
+std::pair<std::size_t, std::size_t> Aggregation::wanted_rows(const RowBlock& block) const {
+    const std::vector<std::uint32_t>& subjects = block.subjects();
+    if (subjects.empty()) return {0, 0};
+    std::uint32_t first = subjects.front();
+    std::uint32_t last = subjects.back();
+    const auto is_wanted = [this](std::uint32_t subject) {
+        return subject >= key_of_subject_.size() || key_of_subject_[subject] != kDiscard;
+    };
+    while (first < last && !is_wanted(first)) first++;
+    while (first < last && !is_wanted(last)) last--;
+    return {std::lower_bound(subjects.begin(), subjects.end(), first) - subjects.begin(),
+            std::upper_bound(subjects.begin(), subjects.end(), last) - subjects.begin()};
+}
+
+// The same for a block of the endpoint table, where each row has its own time and few subjects have all rows.
+Result<std::size_t> Aggregation::place_minutes(const RowBlock& block) {
+    const auto [begin, end] = wanted_rows(block);
+    rows_.resize(end - begin);
+    std::iota(rows_.begin(), rows_.end(), static_cast<std::uint32_t>(begin));
+    if (auto ok = block.reader().numbers(Section::minute, minutes_, &rows_); !ok)
+        return tl::unexpected(ok.error());
+    if (auto ok = block.reader().numbers(Section::rows, counts_, &rows_); !ok)
+        return tl::unexpected(ok.error());
+    places_.assign(block.rows(), kDiscard);
+    lost_ = 0;
+    std::size_t taken = 0;
+    for (std::size_t row = begin; row < end; row++) {
+        const std::uint32_t subject = block.subjects()[row];
+        if (subject >= key_of_subject_.size() || minutes_[row] >= kHourMinutes) {
+            lost_++;
+            continue;
+        }
+        const std::uint32_t key = key_of(subject);
+        if (key == kDiscard) continue;
+        begin_step(minute_of(*hour_, minutes_[row]));
+        places_[row] = place_of_key(key);
         taken += places_[row] != kDiscard ? 1 : 0;
     }
     return taken;
@@ -310,16 +366,26 @@ std::uint32_t Aggregation::part_of_row(std::size_t dimension, const RowBlock& bl
     });
 }
 
-Result<std::uint64_t> Aggregation::add(RowBlock& block, std::int64_t end_ns) {
-    begin_step(end_ns);
-    std::size_t taken = 0;
-    if (predicate_.looks_at_rows() || keys_on_measures_) {
-        if (auto ok = place_rows(block); !ok) return tl::unexpected(ok.error());
-        taken =
-            places_.size() - static_cast<std::size_t>(std::count(places_.begin(), places_.end(), kDiscard));
-    } else {
-        taken = place_subjects(block);
-    }
+bool Aggregation::wants(std::uint32_t first, std::uint32_t last) const {
+    if (last >= key_of_subject_.size()) return true;
+    return std::any_of(key_of_subject_.begin() + first, key_of_subject_.begin() + last + 1,
+                       [](std::uint32_t key) { return key != kDiscard; });
+}
+
+// To which group each row goes. Returns how many are taken.
+Result<std::size_t> Aggregation::place(RowBlock& block, const Entry& entry) {
+    hour_ = entry.table == Table::endpoint ? &entry.header : nullptr;
+    if (hour_ != nullptr) return place_minutes(block);
+    begin_step(entry.header.end_ns);
+    if (!predicate_.looks_at_rows() && !keys_on_measures_) return place_subjects(block);
+    if (auto ok = place_rows(block); !ok) return tl::unexpected(ok.error());
+    return places_.size() - static_cast<std::size_t>(std::count(places_.begin(), places_.end(), kDiscard));
+}
+
+Result<std::uint64_t> Aggregation::add(RowBlock& block, const Entry& entry) {
+    const auto placed = place(block, entry);
+    if (!placed) return tl::unexpected(placed.error());
+    const std::size_t taken = *placed;
     if (taken == 0) return lost_;
     const std::vector<std::uint32_t>* some = nullptr;
     if (taken < block.rows() / kSparse) {
@@ -340,7 +406,7 @@ Result<std::uint64_t> Aggregation::add(RowBlock& block, std::int64_t end_ns) {
     sums_->resize(groups_->size() + kFirstGroup);
     std::vector<const std::vector<std::uint64_t>*> columns;
     for (const auto& column : columns_) columns.push_back(&column);
-    sums_->add_numbers(places_, some, columns);
+    sums_->add_numbers(places_, some, columns, hour_ != nullptr ? &counts_ : nullptr);
     for (std::size_t i = 0; i < histogram_columns_.size(); i++)
         sums_->add_histograms(i, places_, some, histogram_columns_[i]);
     return lost_;
@@ -459,11 +525,14 @@ Result<query::AggregateResult> Aggregation::finish() {
     }
     out.rest = rest.take();
     out.totals = totals.take();
-    std::sort(chosen.begin(), chosen.end(), [&](std::uint32_t a, std::uint32_t b) {
+    const auto before = [&](std::uint32_t a, std::uint32_t b) {
         const std::uint32_t rank_a = rank[groups_->key_of(a)];
         const std::uint32_t rank_b = rank[groups_->key_of(b)];
         return rank_a != rank_b ? rank_a < rank_b : groups_->time_of(a) < groups_->time_of(b);
-    });
+    };
+    // A series of one key has come in order.
+    if (!std::is_sorted(chosen.begin(), chosen.end(), before))
+        std::sort(chosen.begin(), chosen.end(), before);
     if (!write_groups(chosen, out.groups)) return out_of_time();
     return out;
 }

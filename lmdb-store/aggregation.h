@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "lmdb-store/frame.h"
@@ -26,19 +27,26 @@ public:
     // The query must outlive this.
     Aggregation(const query::AggregateQuery& query, std::size_t max_groups, MemoryPool& memory);
 
+    // Whether rows of the endpoint table can answer, as far as the query says.
+    bool fits_endpoints() const;
+
     // Whether all segments and blocks must be given to look_at() before the first begin(). Errors: as of
     // add().
     bool looks_first() const { return predicate_.needs_pairs(); }
-    // False: nothing of the segment need be looked at.
+    // False: nothing of the segment need be looked at. For endpoints true means that they do not tell enough.
     bool begin_look(Frame& frame);
     Status look_at(RowBlock& block);
     void end_look(Frame& frame);
+    // Whether the look has found flows between ends of this host that are asked for.
+    bool has_pairs() const { return predicate_.has_pairs(); }
 
     // Turns to a segment. False when none of its rows is wanted.
     bool begin(Frame& frame);
-    // Adds the rows of a block, which have the time `end_ns`. Returns how many of its rows could not be read.
-    // On an error (storage) the block is damaged, and nothing of it has been added.
-    Result<std::uint64_t> add(RowBlock& block, std::int64_t end_ns);
+    // Whether rows of subjects from `first` to `last` may be wanted.
+    bool wants(std::uint32_t first, std::uint32_t last) const;
+    // Adds the rows of a block of an entry. Returns how many of its rows could not be read. On an error
+    // (storage) the block is damaged, and nothing of it has been added.
+    Result<std::uint64_t> add(RowBlock& block, const Entry& entry);
 
     // Resolution, losses and reconciled are the caller's. Errors: timeout (the budget of the query),
     // no_memory.
@@ -69,6 +77,10 @@ private:
     std::uint32_t number_subject(std::uint32_t subject);
     std::uint32_t part_of(std::size_t dimension, std::uint32_t subject);
     void begin_step(std::int64_t end_ns);
+    Result<std::size_t> place(RowBlock& block, const Entry& entry);
+    Result<std::size_t> place_minutes(const RowBlock& block);
+    std::pair<std::size_t, std::size_t> wanted_rows(const RowBlock& block) const;
+    std::uint32_t key_of(std::uint32_t subject);
     std::uint32_t place_of_key(std::uint32_t key);
     std::size_t place_subjects(const RowBlock& block);
     Status place_rows(RowBlock& block);
@@ -109,6 +121,8 @@ private:
 
     // Of the block.
     std::uint64_t lost_ = 0;
+    const EntryHeader* hour_ = nullptr;            // its entry, when it is of the endpoint table; then:
+    std::vector<std::uint64_t> minutes_, counts_;  // Section::minute and Section::rows
     Mask row_mask_;
     std::vector<std::uint32_t> places_;
     std::vector<std::uint32_t> rows_;  // that are taken, when they are few

@@ -52,7 +52,8 @@ int add_segments(const Transaction& transaction, std::vector<Archive::SegmentSum
         auto& count = key->part == Part::texts      ? segment.texts
                       : key->part == Part::flows    ? segment.flows
                       : key->part == Part::requests ? segment.requests
-                                                    : segment.lookups;
+                      : key->part == Part::lookups  ? segment.lookups
+                                                    : segment.endpoints;
         count += block->rows();
     }
     return code == MDB_NOTFOUND ? 0 : code;
@@ -64,7 +65,7 @@ public:
     explicit Check(const Transaction& transaction) : transaction_(transaction) {}
 
     int run(Archive::Verdict& out) {
-        for (const Table table : {Table::detail, Table::minute}) {
+        for (const Table table : kTables) {
             std::vector<Entry> entries;
             std::vector<Key> damaged;
             if (const int code = list_entries(transaction_, table, 0, entries, damaged); code != 0)
@@ -81,14 +82,16 @@ public:
 
 private:
     static std::string name_of(Table table, const Key& key) {
-        return std::string(table == Table::detail ? "interval " : "minute ") + std::to_string(key.sequence);
+        constexpr std::array kNames = {"interval ", "minute ", "endpoints from minute "};
+        return kNames[static_cast<std::size_t>(table)] + std::to_string(key.sequence);
     }
 
     void check_part(const Entry& entry, Part part, Archive::Verdict& out) {
         const PartSize& size = entry.header.size(part);
         std::uint64_t rows = 0;
         std::string what = "rows are missing";
-        if (size.blocks > 0) open_segment(entry.header.segment, part);
+        const bool by_endpoint = entry.table == Table::endpoint;
+        if (size.blocks > 0) open_segment(entry.header.segment, by_endpoint ? Part::endpoints : part);
         for (std::uint32_t i = 0; i < size.blocks; i++) {
             Bytes bytes;
             if (get_block(transaction_, entry, part, i, bytes) != 0) continue;
@@ -96,16 +99,23 @@ private:
             const auto block = BlockReader::open(bytes);
             if (!block || block->part() != part) {
                 what = block ? "a block of another part" : block.error().message;
-            } else if (auto ok = read_rows(*block, segment_, batch_, lost_); !ok) {
-                what = ok.error().message;
+            } else if (const auto read =
+                           by_endpoint ? check_endpoint_rows(*block, segment_) : check_rows(*block);
+                       !read) {
+                what = read.error().message;
             } else {
-                const auto lost = static_cast<std::uint64_t>(std::count(lost_.begin(), lost_.end(), 1));
-                if (lost > 0) what = "what rows are about cannot be read in the segment";
-                rows += block->rows() - lost;
+                if (*read < block->rows()) what = "what rows are about cannot be read in the segment";
+                rows += *read;
             }
         }
         out.rows += rows;
         if (rows < size.rows) out.damage.push_back({name_of(entry.table, entry.key), what, size.rows - rows});
+    }
+
+    // How many of its rows can be read.
+    Result<std::uint64_t> check_rows(const BlockReader& block) {
+        if (auto ok = read_rows(block, segment_, batch_, lost_); !ok) return tl::unexpected(ok.error());
+        return static_cast<std::uint64_t>(std::count(lost_.begin(), lost_.end(), 0));
     }
 
     void open_segment(std::uint64_t number, Part part) {
@@ -161,8 +171,11 @@ Result<std::unique_ptr<Archive>> Archive::open(const std::string& path, const Cl
         }
     }
     if (const int code = out->environment_.open_read_only(path); code != 0)
-        return cannot_read(
-            path, code == MDB_NOTFOUND ? "it is not a store of this version of Weir" : message_of(code));
+        return cannot_read(path,
+                           code == MDB_NOTFOUND
+                               ? "it is no store of Weir, or one of an older version; that is brought up "
+                                 "to date when Weir opens it"
+                               : message_of(code));
     const auto version = format_of(path, out->environment_);
     if (!version) return tl::unexpected(version.error());
     if (*version != kFormatVersion)
@@ -181,11 +194,13 @@ Result<Archive::Summary> Archive::summary() const {
     out.format = kFormatVersion;
     std::uint64_t pages = 0;
     int code = used_pages(transaction, pages);
-    for (const Table table : {Table::detail, Table::minute}) {
+    for (const Table table : kTables) {
         std::vector<Entry> entries;
         std::vector<Key> damaged;
         if (code == 0) code = list_entries(transaction, table, 0, entries, damaged);
-        TableSummary& into = table == Table::detail ? out.detail : out.minute;
+        TableSummary& into = table == Table::detail   ? out.detail
+                             : table == Table::minute ? out.minute
+                                                      : out.endpoint;
         into = summary_of(entries);
         into.bytes = bytes_of(environment_, transaction, transaction.databases()[table]);
     }

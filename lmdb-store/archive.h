@@ -42,14 +42,14 @@ public:
     };
     struct SegmentSummary {
         std::uint64_t number = 0;
-        std::uint64_t texts = 0, flows = 0, requests = 0, lookups = 0;
+        std::uint64_t texts = 0, flows = 0, requests = 0, lookups = 0, endpoints = 0;
         std::uint64_t bytes = 0;
     };
     struct Summary {
         std::string path;
         bool is_in_use = false;  // by a Weir
         std::uint32_t format = 0;
-        TableSummary detail, minute;
+        TableSummary detail, minute, endpoint;
         std::vector<SegmentSummary> segments;
         std::uint64_t used_bytes = 0;
         std::uint64_t file_bytes = 0;

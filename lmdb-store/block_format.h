@@ -38,6 +38,7 @@ inline constexpr std::size_t kDirectoryEntrySize = 16;
 // What the encoder puts into one block; the last row may take it over the limit of buckets, the last text
 // over the limit of bytes.
 inline constexpr std::size_t kBlockRows = 16384;
+inline constexpr std::size_t kEndpointBlockRows = 1024;  // a query for one endpoint reads one block
 inline constexpr std::size_t kBlockBuckets = 128 * 1024;
 inline constexpr std::size_t kBlockSubjects = 4096;
 inline constexpr std::size_t kBlockTextBytes = 64 * 1024;

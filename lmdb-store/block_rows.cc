@@ -99,4 +99,26 @@ Status read_rows(const BlockReader& block, Segment& segment, Batch& out, std::ve
     return with_row_type(block.part(), [&]<typename Row>() { return read<Row>(block, segment, out, lost); });
 }
 
+Result<std::uint64_t> check_endpoint_rows(const BlockReader& block, Segment& segment) {
+    AttributeColumn column;
+    for (std::size_t a = 0; a < kAttributeCount; a++) {
+        if (has(kEndpointAttributes, static_cast<Attribute>(a)))
+            segment.attribute(static_cast<Attribute>(a), column);
+    }
+    std::vector<std::uint32_t> endpoints;
+    if (auto ok = block.subjects(endpoints); !ok) return tl::unexpected(ok.error());
+    std::vector<std::uint64_t> numbers;
+    for (const Section section : {Section::minute, Section::rows}) {
+        if (auto ok = block.numbers(section, numbers); !ok) return tl::unexpected(ok.error());
+    }
+    const Status measures = with_row_type(block.part(), [&]<typename Row>() {
+        std::vector<Row> rows(block.rows());
+        return read_measures(block, rows);
+    });
+    if (!measures) return tl::unexpected(measures.error());
+    return static_cast<std::uint64_t>(std::count_if(
+        endpoints.begin(), endpoints.end(),
+        [&](std::uint32_t endpoint) { return endpoint < segment.subjects() && !segment.is_lost(endpoint); }));
+}
+
 }  // namespace weir::store

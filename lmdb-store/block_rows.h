@@ -15,4 +15,8 @@ namespace weir::store {
 // part (of l7 and slow either). Errors: storage.
 Status read_rows(const BlockReader& block, Segment& segment, Batch& out, std::vector<std::uint8_t>& lost);
 
+// Reads all of a block of the endpoint table, to see whether it can be. Returns how many of its rows have an
+// endpoint that can be read, too. The segment must have been opened for endpoints. Errors: storage.
+Result<std::uint64_t> check_endpoint_rows(const BlockReader& block, Segment& segment);
+
 }  // namespace weir::store

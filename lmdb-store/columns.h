@@ -59,6 +59,8 @@ enum class Section : std::uint16_t {
     connect_unreachable = 59,
     connect_reset = 60,
     connect_failed_other = 61,
+    minute = 62,  // of the endpoint table, which one of the entry: counted from its begin, from 0
+    rows = 63,    // of the endpoint table: how many of the minute's rows were added up, less 1
 
     // One histogram a row.
     rtt = 70,
@@ -87,12 +89,14 @@ enum class Part : std::uint8_t {
     // Of segments:
     texts = 16,
     flows = 17,
-    requests = 18,  // subjects of l7 and slow
-    lookups = 19,   // subjects of dns
+    requests = 18,   // subjects of l7 and slow
+    lookups = 19,    // subjects of dns
+    endpoints = 20,  // subjects of all rows in the endpoint table
 };
 // In the order of their numbers, which is that of their keys.
 inline constexpr std::array kRowParts = {Part::l4, Part::dns, Part::l7, Part::slow};
-inline constexpr std::array kSegmentParts = {Part::texts, Part::flows, Part::requests, Part::lookups};
+inline constexpr std::array kSegmentParts = {Part::texts, Part::flows, Part::requests, Part::lookups,
+                                             Part::endpoints};
 
 constexpr Part part_of(query::Layer layer) {
     switch (layer) {
@@ -102,9 +106,14 @@ constexpr Part part_of(query::Layer layer) {
     }
     return Part::l4;
 }
-// Where the subjects of a part of rows are.
+// Where the subjects of a part of rows are; those of rows in the endpoint table are given by themselves.
 constexpr Part subjects_of(Part rows) {
-    return rows == Part::l4 ? Part::flows : rows == Part::dns ? Part::lookups : Part::requests;
+    switch (rows) {
+        case Part::l4: return Part::flows;
+        case Part::dns: return Part::lookups;
+        case Part::endpoints: return Part::endpoints;
+        default: return Part::requests;
+    }
 }
 
 // What a subject is. Dictionary-coded: filters and group keys are worked out once for each distinct value.
@@ -179,12 +188,15 @@ inline constexpr AttributeSet kFlowAttributes = set_of(Attribute::method) - 1;
 inline constexpr AttributeSet kRequestAttributes =
     set_of(Attribute::method, Attribute::path, Attribute::route, Attribute::status, Attribute::http_traits);
 inline constexpr AttributeSet kLookupAttributes = set_of(Attribute::rcode);
+inline constexpr AttributeSet kEndpointAttributes =
+    set_of(Attribute::local, Attribute::traits, Attribute::status, Attribute::rcode);
 // Of the subjects in such a part of a segment, those of their flow not included.
 constexpr AttributeSet attributes_of(Part subjects) {
     switch (subjects) {
         case Part::flows: return kFlowAttributes;
         case Part::requests: return kRequestAttributes;
         case Part::lookups: return kLookupAttributes;
+        case Part::endpoints: return kEndpointAttributes;
         default: return 0;
     }
 }
@@ -232,6 +244,15 @@ void set_http_traits(Row& row, std::uint64_t traits) {
 // A DNS question's outcome as a subject.
 struct Lookup {
     std::uint32_t flow = 0;
+    std::uint32_t rcode = 0;  // zigzag
+};
+
+// What the endpoint table sums by: this host's end of flows, and how its requests or lookups came out. One
+// list for all layers: what a layer has not is 0.
+struct Endpoint {
+    Address local;
+    std::uint32_t traits = 0;  // see traits_of()
+    std::uint32_t status = 0;
     std::uint32_t rcode = 0;  // zigzag
 };
 
@@ -283,6 +304,14 @@ inline std::uint64_t value_of(const Request& request, Attribute attribute) {
     }
 }
 inline std::uint64_t value_of(const Lookup& lookup, Attribute) { return lookup.rcode; }
+inline std::uint64_t value_of(const Endpoint& endpoint, Attribute attribute) {
+    switch (attribute) {
+        case Attribute::traits: return endpoint.traits;
+        case Attribute::status: return endpoint.status;
+        case Attribute::rcode: return endpoint.rcode;
+        default: return 0;
+    }
+}
 
 // Row: L7Row or SlowRow.
 template <typename Row>

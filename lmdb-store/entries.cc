@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include "lmdb-store/histogram_column.h"
 
@@ -158,14 +159,28 @@ int get_block(const Transaction& transaction, const Entry& entry, Part part, std
 }
 
 int list_entries(const Transaction& transaction, Table table, std::uint64_t from, std::vector<Entry>& out,
-                 std::vector<Key>& damaged) {
+                 std::vector<Key>& damaged, std::span<const Entry> instead) {
+    constexpr auto kLastPart = static_cast<Part>(0xff);
     Cursor cursor;
     int code = cursor.open(transaction, table);
     if (code != 0) return code;
     Key current;  // the entry that the cursor is in
-    for (code = cursor.seek({from, 0, Part::header, 0}); code == 0; code = cursor.move(MDB_NEXT)) {
+    auto holder = instead.begin();
+    bool has_jumped = false;
+    code = cursor.seek({from, 0, Part::header, 0});
+    for (bool stays = false; code == 0; code = stays ? code : cursor.next()) {
+        stays = false;
         const auto key = decode_key(cursor.key());
         if (!key) return MDB_CORRUPTED;
+        for (; holder != instead.end() && holder->header.last_sequence < key->sequence; ++holder)
+            has_jumped = false;
+        if (holder != instead.end() && holder->header.first_sequence <= key->sequence) {
+            // Its last minute has this key's time, or after steps of the clock a later one.
+            if (std::exchange(has_jumped, true)) continue;
+            code = cursor.seek({holder->key.time, holder->header.last_sequence, kLastPart, 0xffff});
+            stays = true;
+            continue;
+        }
         if (same_entry(*key, current)) continue;
         current = *key;
         auto header = key->part == Part::header ? decode_header(cursor.value()) : std::nullopt;

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "lmdb-store/environment.h"
@@ -51,9 +52,10 @@ int erase_entry(Transaction& transaction, Table table, const Key& key);
 int get_block(const Transaction& transaction, const Entry& entry, Part part, std::uint32_t block, Bytes& out);
 
 // Appends to `out` the entries whose key's time is at least `from`, in order of writing, which holds all that
-// end then or later. Keys of entries whose header is damaged or missing go to `damaged`.
+// end then or later. Keys of entries whose header is damaged or missing go to `damaged`. `instead`: entries
+// of the endpoint table, in order of writing; the minutes that they hold are passed over.
 int list_entries(const Transaction& transaction, Table table, std::uint64_t from, std::vector<Entry>& out,
-                 std::vector<Key>& damaged);
+                 std::vector<Key>& damaged, std::span<const Entry> instead = {});
 
 // Puts a block of a segment, in place of those that are in it now.
 int put_segment_block(Transaction& transaction, const SegmentWriter::NewBlock& block);

@@ -94,9 +94,10 @@ int Environment::open_databases(unsigned flags) {
     if (code != 0) return code;
     if (read_only) transaction = Transaction(txn, databases_);
     txn = transaction.get();
-    const std::array<std::pair<const char*, MDB_dbi*>, 4> names = {{{"meta", &databases_.meta},
+    const std::array<std::pair<const char*, MDB_dbi*>, 5> names = {{{"meta", &databases_.meta},
                                                                     {"detail", &databases_.detail},
                                                                     {"minute", &databases_.minute},
+                                                                    {"endpoint", &databases_.endpoint},
                                                                     {"segment", &databases_.segment}}};
     for (const auto& [name, database] : names) {
         if (code == 0) code = mdb_dbi_open(txn, name, read_only ? 0 : MDB_CREATE, database);
@@ -135,13 +136,18 @@ int Environment::write(Transaction& out) {
 }
 
 int used_pages(const Transaction& transaction, std::uint64_t& pages) {
-    const Databases& databases = transaction.databases();
     pages = kMetaPages;
-    for (const MDB_dbi database :
-         {kFreeList, kMain, databases.meta, databases.detail, databases.minute, databases.segment}) {
+    const auto add = [&](MDB_dbi database) {
         MDB_stat stat{};
-        if (const int code = mdb_stat(transaction.get(), database, &stat); code != 0) return code;
+        const int code = mdb_stat(transaction.get(), database, &stat);
         pages += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+        return code;
+    };
+    for (const MDB_dbi database : {kFreeList, kMain}) {
+        if (const int code = add(database); code != 0) return code;
+    }
+    for (const MDB_dbi database : transaction.databases().all()) {
+        if (const int code = add(database); code != 0) return code;
     }
     return 0;
 }

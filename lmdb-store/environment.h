@@ -10,6 +10,7 @@
 
 #include <lmdb.h>
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -32,9 +33,13 @@ struct Databases {
     MDB_dbi meta = 0;
     MDB_dbi detail = 0;
     MDB_dbi minute = 0;
+    MDB_dbi endpoint = 0;
     MDB_dbi segment = 0;
 
-    MDB_dbi operator[](Table table) const { return table == Table::detail ? detail : minute; }
+    MDB_dbi operator[](Table table) const {
+        return table == Table::detail ? detail : table == Table::minute ? minute : endpoint;
+    }
+    std::array<MDB_dbi, 5> all() const { return {meta, detail, minute, endpoint, segment}; }
 };
 
 // A transaction that is given up unless it is committed.
@@ -115,7 +120,8 @@ public:
 
     // Makes what is missing. The directory is locked, and its data file checked, by the caller.
     int open(const std::string& directory, std::uint64_t map_bytes);
-    // One that another process may be writing. MDB_NOTFOUND when it lacks a database.
+    // One that another process may be writing. MDB_NOTFOUND when it lacks a database, or is of a format
+    // before this one and not written by it yet.
     int open_read_only(const std::string& directory);
     void close();
 

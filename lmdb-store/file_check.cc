@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "lmdb-store/bytes.h"
+#include "lmdb-store/format.h"
 #include "lmdb-store/options.h"
 
 namespace weir::store {
@@ -53,6 +54,17 @@ struct Meta {
     std::uint64_t last_page = 0;
     std::uint64_t transaction = 0;
 };
+
+struct SubDatabase {
+    Database record;
+    std::size_t key_size = 0;  // 0: any
+};
+
+// A longer key would be read from the value behind it.
+std::size_t key_size_of(std::string_view database) {
+    if (database == "segment") return kSegmentKeySize;
+    return database == "detail" || database == "minute" || database == "endpoint" ? kKeySize : 0;
+}
 
 Database read_database(ByteReader& in) {
     Database out;
@@ -94,7 +106,8 @@ public:
             return {state_, reason_};
         // By index: main's names put their databases at the end. They hold no names themselves.
         for (std::size_t i = 0; i < sub_databases_.size(); i++) {
-            if (!check_tree(sub_databases_[i], Tree::sub)) return {state_, reason_};
+            key_size_ = sub_databases_[i].key_size;
+            if (!check_tree(sub_databases_[i].record, Tree::sub)) return {state_, reason_};
         }
         if (!sub_databases_.empty() && !has_meta_)
             return {FileState::damaged, "it holds another program's data"};
@@ -253,18 +266,20 @@ private:
             if (transaction > metas_[chosen_].transaction) return damaged("a key of the free list");
             std::reverse(ordered.begin(), ordered.end());
         }
+        if (tree == Tree::sub && key_size_ != 0 && key.size() != key_size_) return damaged("a key's size");
         if (last_key_ && !(*last_key_ < ordered)) return damaged("keys out of order");
         last_key_ = std::move(ordered);
         return true;
     }
 
-    bool check_sub_database(Bytes name, Bytes data) {
-        has_meta_ |= std::string_view(reinterpret_cast<const char*>(name.data()), name.size()) == "meta";
+    bool check_sub_database(Bytes name_bytes, Bytes data) {
+        const std::string_view name(reinterpret_cast<const char*>(name_bytes.data()), name_bytes.size());
+        has_meta_ |= name == "meta";
         if (data.size() != kDatabaseSize) return damaged("a database's record");
         ByteReader in(data);
         const Database database = read_database(in);
         if (database.flags != 0) return damaged("a database that is not the store's");
-        sub_databases_.push_back(database);
+        sub_databases_.push_back({database, key_size_of(name)});
         return true;
     }
 
@@ -312,8 +327,9 @@ private:
     std::size_t chosen_ = 0;
     std::vector<bool> seen_;
     std::vector<std::uint64_t> free_;
-    std::vector<Database> sub_databases_;
-    bool has_meta_ = false;  // the store's own database is among them
+    std::vector<SubDatabase> sub_databases_;
+    std::size_t key_size_ = 0;  // of the one at hand; 0: any
+    bool has_meta_ = false;     // the store's own database is among them
     Database counted_;
     std::optional<std::vector<std::uint8_t>> last_key_;
     FileState state_ = FileState::damaged;

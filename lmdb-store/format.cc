@@ -3,11 +3,13 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace weir::store {
 namespace {
 
-constexpr std::uint8_t kHeaderVersion = 2;
+constexpr std::uint8_t kHeaderVersion = 3;
+constexpr std::uint8_t kOldestHeader = 2;  // without first subjects
 constexpr std::size_t kChecksumSize = sizeof(std::uint64_t);
 constexpr std::string_view kMagic = "weirhist";
 static_assert(kMagic.size() == 8);
@@ -93,6 +95,16 @@ void read_reconciled(ByteReader& in, ReconciledCounts& counts) {
     }
 }
 
+void read_first_subjects(ByteReader& in, std::vector<std::uint32_t>& out) {
+    const std::uint64_t count = in.varint();
+    if (count > in.remaining()) return in.fail();
+    for (std::uint64_t i = 0; i < count && !in.failed(); i++) {
+        const std::uint64_t first = in.varint();
+        if (first > std::numeric_limits<std::uint32_t>::max()) return in.fail();
+        out.push_back(static_cast<std::uint32_t>(first));
+    }
+}
+
 }  // namespace
 
 KeyBytes encode_key(const Key& key) {
@@ -138,6 +150,8 @@ void encode_header(const EntryHeader& header, std::vector<std::uint8_t>& buffer)
     write_parts(out, header);
     write_losses(out, header.losses);
     write_reconciled(out, header.reconciled);
+    out.varint(header.first_subjects.size());
+    for (const std::uint32_t first : header.first_subjects) out.varint(first);
     out.fixed<std::uint64_t>(XXH3_64bits(buffer.data(), buffer.size()));
 }
 
@@ -149,7 +163,8 @@ std::optional<EntryHeader> decode_header(Bytes bytes) {
 
     ByteReader in(body);
     EntryHeader out;
-    if (in.fixed<std::uint8_t>() != kHeaderVersion) return std::nullopt;
+    const auto version = in.fixed<std::uint8_t>();
+    if (version < kOldestHeader || version > kHeaderVersion) return std::nullopt;
     out.begin_ns = unzigzag(in.varint());
     out.end_ns = unzigzag(in.varint());
     out.host = in.text();
@@ -160,6 +175,7 @@ std::optional<EntryHeader> decode_header(Bytes bytes) {
     read_parts(in, out);
     read_losses(in, out.losses);
     read_reconciled(in, out.reconciled);
+    if (version > kOldestHeader) read_first_subjects(in, out.first_subjects);
     if (in.failed() || !is_time(out.end_ns)) return std::nullopt;
     return out;
 }

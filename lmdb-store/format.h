@@ -1,13 +1,18 @@
-// How history lies in LMDB: format version 2.
+// How history lies in LMDB: format version 3.
 //
-// The environment (data.mdb, lock.mdb) has four databases:
+// The environment (data.mdb, lock.mdb) has five databases:
 //   meta     "format": what this file is, and in which version. "state": see State.
 //   detail   one entry for each interval that was appended.
 //   minute   one entry for each minute, merged from the intervals that end in it. A minute that was
 //            written in parts (a restart, a clock step, a very large minute) has one entry a part.
-//   segment  what rows are about: texts, flows, requests, DNS lookups, numbered in a segment of the history.
-//            The rows of both tables refer to them, so a flow that is seen in a thousand intervals is
-//            stored once.
+//   endpoint the rows of up to an hour of minutes once more, those of a minute that have the same end on this
+//            host added up: what is asked of a host, or of all, over days is read from a few of these
+//            instead of thousands of minutes. It says nothing that the minutes do not say: when it is
+//            damaged or missing, as for the minutes before a crash, they answer.
+//   segment  what rows are about: texts, flows, requests, DNS lookups, endpoints, numbered in a segment of
+//   the
+//            history. The rows of all tables refer to them, so a flow that is seen in a thousand intervals
+//            is stored once.
 //
 // An entry is a header and blocks of rows, as values under consecutive keys of kKeySize bytes, big-endian
 // so that LMDB's order is the order of writing:
@@ -16,11 +21,12 @@
 //   u64 sequence  counts entries of the table, from 1
 //   u8  part      0 header, then the parts of rows (Part in columns.h)
 //   u16 block     0 for the header; else counts the blocks of the part
-// Entries are only appended at the end and dropped at the beginning.
+// Entries are only appended at the end and dropped at the beginning. An entry of the endpoint table has the
+// sequence of its first minute, and is dropped with that minute.
 //
 // A segment's keys have kSegmentKeySize bytes, big-endian:
 //   u64 segment   counts segments, from 1
-//   u8  part      texts, flows, requests or lookups (Part in columns.h)
+//   u8  part      texts, flows, requests, lookups or endpoints (Part in columns.h)
 //   u32 first     number of the first subject in the block. Texts count from 1, 0 being the empty one;
 //                 the others from 0.
 // Transactions that bring new subjects add a block, and join the last small ones into it. A segment ends when
@@ -28,16 +34,19 @@
 // is dropped when no entry refers to it any more.
 //
 // Header value: see EntryHeader. Numbers are varints (bytes.h) and texts have their length in front:
-//   u8 version (2), begin, end (both zigzag), host, service, segment, first and last sequence,
+//   u8 version (3), begin, end (both zigzag), host, service, segment, first and last sequence,
 //   number of parts, then for each its u8 part, rows and blocks,
 //   number of losses, then name and amount of each loss that is not 0,
 //   number of the kernel's counters, then name, kernel's value and seen value of each that was read,
+//   number of blocks, then the first subject of each (endpoint table; else number 0),
 //   u64 checksum (XXH3) of all before it
 // Losses and counters are named, so that their order may change between releases.
 //
 // Block value: see block_format.h.
 //
 // Versions: 1 (before 0.2) kept flows in every block. It is not read: such a file is set aside.
+// 2 had no endpoint table, no endpoints in segments, and headers (of version 2) without first subjects. It is
+// read, and is of version 3 from the first time it is opened to be written.
 #pragma once
 
 #include <array>
@@ -55,9 +64,11 @@
 
 namespace weir::store {
 
-inline constexpr std::uint32_t kFormatVersion = 2;
+inline constexpr std::uint32_t kFormatVersion = 3;
+inline constexpr std::uint32_t kOldestFormat = 2;  // that is read
 
-enum class Table : std::uint8_t { detail, minute };
+enum class Table : std::uint8_t { detail, minute, endpoint };
+inline constexpr std::array kTables = {Table::detail, Table::minute, Table::endpoint};
 
 struct Key {
     std::uint64_t time = 0;
@@ -91,16 +102,20 @@ struct PartSize {
 
 struct EntryHeader {
     std::int64_t begin_ns = 0;  // wall time
-    std::int64_t end_ns = 0;    // of the interval; of a minute: the end of the minute
+    std::int64_t end_ns = 0;    // of the interval; of a minute, or the last minute: its end
     std::string host;
     std::string service;
     std::uint64_t segment = 0;  // of the subjects
     std::array<PartSize, kRowParts.size()> parts{};
-    // The intervals (sequences of the detail table) that a minute is made of; of an interval: itself.
+    // What it is made of: intervals (sequences of the detail table) for a minute, minutes for an entry of the
+    // endpoint table; of an interval: itself.
     std::uint64_t first_sequence = 0;
     std::uint64_t last_sequence = 0;
     LossCounts losses{};
     ReconciledCounts reconciled{};
+    // Of each block, part by part: its first subject. Of entries of the endpoint table only, whose begin is
+    // that of its first minute.
+    std::vector<std::uint32_t> first_subjects;
 
     const PartSize& size(Part part) const { return parts[place_of(part)]; }
     PartSize& size(Part part) { return parts[place_of(part)]; }

@@ -35,18 +35,19 @@ Fingerprint hash(std::string_view text) { return hash(text.data(), text.size());
 
 }  // namespace
 
-int Frame::open(const Transaction& transaction, const EntryHeader& entry, query::Layer layer) {
+int Frame::open(const Transaction& transaction, const Entry& entry, query::Layer layer) {
     layer_ = layer;
     loaded_ = 0;
     flow_of_loaded_ = false;
     tuples_used_ = 0;
-    example_.host = entry.host;
-    example_.service = entry.service;
+    example_.host = entry.header.host;
+    example_.service = entry.header.service;
     example_.flows.resize(1);
     example_.l4.resize(1);
     example_.l7.resize(1);
     example_.dns.resize(1);
-    return segment_.open(transaction, entry.segment, part_of(layer));
+    const Part rows = entry.table == Table::endpoint ? Part::endpoints : part_of(layer);
+    return segment_.open(transaction, entry.header.segment, rows);
 }
 
 void Frame::load(AttributeSet attributes) {

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "lmdb-store/dependencies.h"
+#include "lmdb-store/entries.h"
 #include "lmdb-store/segment.h"
 
 namespace weir::store {
@@ -40,9 +41,9 @@ struct Fingerprint {
 
 class Frame {
 public:
-    // Host and service of `entry` are those of the segment. The transaction must stay open while the frame is
-    // used. Returns 0 or an LMDB error code.
-    int open(const Transaction& transaction, const EntryHeader& entry, query::Layer layer);
+    // For rows of an entry: its host and service are those of the segment. The transaction must stay open
+    // while the frame is used. Returns 0 or an LMDB error code.
+    int open(const Transaction& transaction, const Entry& entry, query::Layer layer);
 
     std::size_t subjects() const { return segment_.subjects(); }
     std::size_t flows() const { return segment_.flows(); }

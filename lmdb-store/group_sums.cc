@@ -48,10 +48,11 @@ void GroupSums::resize(std::size_t size) {
 }
 
 void GroupSums::add_numbers(std::span<const std::uint32_t> places, const std::vector<std::uint32_t>* rows,
-                            std::span<const std::vector<std::uint64_t>* const> columns) {
+                            std::span<const std::vector<std::uint64_t>* const> columns,
+                            const std::vector<std::uint64_t>* more) {
     const auto add = [&](std::size_t row) {
         std::uint64_t* const sums = sums_.data() + places[row] * stride_;
-        sums[0]++;
+        sums[0] += more == nullptr ? 1 : 1 + (*more)[row];
         for (std::size_t i = 0; i < columns.size(); i++) sums[i + 1] += (*columns[i])[row];
     };
     if (rows != nullptr) return static_cast<void>(std::for_each(rows->begin(), rows->end(), add));

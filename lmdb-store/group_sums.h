@@ -34,9 +34,11 @@ public:
     // Places below `size` may be used from now on.
     void resize(std::size_t size);
 
-    // Adds rows [0, places.size()), or those in `rows`, each to its place. A column for each sum.
+    // Adds rows [0, places.size()), or those in `rows`, each to its place. A column for each sum. `more`: for
+    // how many rows each stands, less 1; none given: for itself.
     void add_numbers(std::span<const std::uint32_t> places, const std::vector<std::uint32_t>* rows,
-                     std::span<const std::vector<std::uint64_t>* const> columns);
+                     std::span<const std::vector<std::uint64_t>* const> columns,
+                     const std::vector<std::uint64_t>* more);
     void add_histograms(std::size_t distribution, std::span<const std::uint32_t> places,
                         const std::vector<std::uint32_t>* rows, const HistogramColumn& column);
 

@@ -51,8 +51,8 @@ public:
 
 private:
     struct Spread {
-        std::size_t operator()(std::uint64_t pair) const {
-            const std::uint64_t h = pair * 0x9E3779B97F4A7C15;
+        std::size_t operator()(auto number) const {
+            const std::uint64_t h = static_cast<std::uint64_t>(number) * 0x9E3779B97F4A7C15;
             return static_cast<std::size_t>(h ^ h >> 32);
         }
     };
@@ -80,7 +80,7 @@ private:
     std::size_t group_bytes_;
     MemoryPool::Lease& lease_;
     std::vector<Parts> parts_;
-    tsl::robin_map<std::int64_t, std::uint32_t> step_numbers_;
+    tsl::robin_map<std::int64_t, std::uint32_t, Spread> step_numbers_;
     std::vector<std::int64_t> steps_;
     std::vector<Level> levels_;  // one for each part and the step; the first has no prefix (0)
     std::size_t groups_ = 0;

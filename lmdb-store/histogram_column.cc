@@ -184,6 +184,44 @@ void HistogramColumnWriter::add(const Histogram& histogram) {
     sums_.push_back(zigzag_of(histogram.sum() - estimate(histogram)));
 }
 
+void HistogramColumnWriter::add(const HistogramColumnWriter& other) {
+    for (const auto part :
+         {&HistogramColumnWriter::sizes_, &HistogramColumnWriter::max_, &HistogramColumnWriter::highest_,
+          &HistogramColumnWriter::gaps_, &HistogramColumnWriter::counts_, &HistogramColumnWriter::sums_}) {
+        (this->*part).insert((this->*part).end(), (other.*part).begin(), (other.*part).end());
+    }
+}
+
+HistogramColumnWriter::Places HistogramColumnWriter::places() const {
+    Places out;
+    std::uint32_t buckets = 0;
+    std::uint32_t used = 0;
+    for (const std::uint64_t size : sizes_) {
+        out.buckets.push_back(buckets);
+        out.used.push_back(used);
+        buckets += static_cast<std::uint32_t>(size);
+        used += size != 0 ? 1 : 0;
+    }
+    return out;
+}
+
+void HistogramColumnWriter::add(const HistogramColumnWriter& other, const Places& places, std::uint32_t row) {
+    const std::size_t size = other.buckets(row);
+    sizes_.push_back(size);
+    if (size == 0) return;
+    const std::size_t used = places.used[row];
+    const std::size_t bucket = places.buckets[row];
+    const auto copy = [](const auto& from, std::size_t begin, std::size_t count, auto& to) {
+        const auto at = from.begin() + static_cast<std::ptrdiff_t>(begin);
+        to.insert(to.end(), at, at + static_cast<std::ptrdiff_t>(count));
+    };
+    max_.push_back(other.max_[used]);
+    highest_.push_back(other.highest_[used]);
+    sums_.push_back(other.sums_[used]);
+    copy(other.counts_, bucket, size, counts_);
+    copy(other.gaps_, bucket - used, size - 1, gaps_);
+}
+
 void HistogramColumnWriter::write(ByteWriter& out) const {
     std::vector<std::uint64_t> buckets_until, used_until;
     std::uint64_t buckets = 0;

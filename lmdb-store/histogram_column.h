@@ -54,7 +54,16 @@ bool is_storable(const Histogram& histogram);
 
 class HistogramColumnWriter {
 public:
-    void add(const Histogram& histogram);        // must be storable
+    void add(const Histogram& histogram);  // must be storable
+    // All rows of another; or one of them, with places() of that.
+    void add(const HistogramColumnWriter& other);
+    struct Places {
+        std::vector<std::uint32_t> buckets, used;  // by row: so many before it
+    };
+    Places places() const;
+    void add(const HistogramColumnWriter& other, const Places& places, std::uint32_t row);
+
+    std::size_t buckets(std::uint32_t row) const { return sizes_[row]; }
     bool empty() const { return max_.empty(); }  // no row has samples
     void write(ByteWriter& out) const;
     void clear();

@@ -36,6 +36,13 @@ public:
         }
     }
 
+    // The key's number if it has one.
+    std::uint32_t find(const Key& key, std::uint32_t otherwise) const {
+        const std::uint64_t hash = Hash()(key);
+        const std::uint32_t end = slots_[find_slot(key, hash)].end;
+        return end == 0 ? otherwise : end - 1;
+    }
+
     const std::vector<Value>& values() const { return values_; }
     std::size_t size() const { return values_.size(); }
 
@@ -54,12 +61,19 @@ private:
         if (slot.end != 0) prefetch(&values_[slot.end - 1]);
     }
 
-    std::uint32_t number(const Key& key, std::uint64_t hash) {
+    // The key's, or the free one where it belongs.
+    std::size_t find_slot(const Key& key, std::uint64_t hash) const {
         std::size_t place = place_of(hash);
         for (; slots_[place].end != 0; place = next(place)) {
             const Slot& slot = slots_[place];
-            if (slot.tag == tag_of(hash) && Equal()(key, values_[slot.end - 1])) return slot.end - 1;
+            if (slot.tag == tag_of(hash) && Equal()(key, values_[slot.end - 1])) break;
         }
+        return place;
+    }
+
+    std::uint32_t number(const Key& key, std::uint64_t hash) {
+        const std::size_t place = find_slot(key, hash);
+        if (slots_[place].end != 0) return slots_[place].end - 1;
         values_.emplace_back(key);
         const auto end = static_cast<std::uint32_t>(values_.size());
         slots_[place] = {tag_of(hash), end};

@@ -1,7 +1,10 @@
 #include "lmdb-store/plan.h"
 
 #include <algorithm>
+#include <iterator>
+#include <span>
 #include <string>
+#include <utility>
 
 namespace weir::store {
 namespace {
@@ -45,13 +48,32 @@ bool is_wanted(const Entry& entry, const Choice& choice) {
     return is_in_minute && !is_cut(end, choice);
 }
 
-Result<void> add_table(const Transaction& transaction, Table table, Plan& plan) {
+tl::unexpected<Error> unreadable(int code) {
+    return fail(ErrorCode::storage, "the store cannot be read: " + message_of(code));
+}
+
+// Keys are never earlier than the times of their entries.
+std::uint64_t first_time(const Choice& choice) { return static_cast<std::uint64_t>(choice.range.from_ns); }
+
+// Those of the endpoint table that lie in the range. The minutes answer for those that are damaged.
+Result<std::vector<Entry>> list_endpoints(const Transaction& transaction, const Choice& choice) {
     std::vector<Entry> found;
     std::vector<Key> damaged;
-    // Keys are never earlier than the times of their entries.
-    const auto from = static_cast<std::uint64_t>(plan.choice.range.from_ns);
-    const int code = list_entries(transaction, table, from, found, damaged);
-    if (code != 0) return fail(ErrorCode::storage, "the store cannot be read: " + message_of(code));
+    const int code = list_entries(transaction, Table::endpoint, first_time(choice), found, damaged);
+    if (code != 0) return unreadable(code);
+    std::erase_if(found, [&](const Entry& entry) {
+        return entry.header.begin_ns < choice.range.from_ns || entry.header.end_ns > choice.range.to_ns;
+    });
+    return found;
+}
+
+// `instead`: of the endpoint table, in the plan already.
+Result<void> add_table(const Transaction& transaction, Table table, std::span<const Entry> instead,
+                       Plan& plan) {
+    std::vector<Entry> found;
+    std::vector<Key> damaged;
+    const int code = list_entries(transaction, table, first_time(plan.choice), found, damaged, instead);
+    if (code != 0) return unreadable(code);
     plan.losses[static_cast<std::size_t>(Loss::store_unreadable)] += damaged.size();
     for (Entry& entry : found) {
         if (is_wanted(entry, plan.choice)) plan.entries.push_back(std::move(entry));
@@ -68,19 +90,28 @@ bool is_newer(const Entry& a, const Entry& b) {
 }
 
 Result<Plan> make_plan(const Transaction& transaction, const TimeRange& range, std::int64_t now,
-                       std::int64_t detail_ns, const std::optional<Choice>& again) {
+                       std::int64_t detail_ns, const std::optional<Choice>& again, bool by_endpoint) {
     std::optional<State> state;
     const int code = get_state(transaction, state);
-    if (code != 0) return fail(ErrorCode::storage, "the store cannot be read: " + message_of(code));
+    if (code != 0) return unreadable(code);
     if (!state)
         return fail(ErrorCode::storage, "the store's state is damaged; it is rebuilt at the next start");
     Plan plan;
     plan.store_id = state->store_id;
     plan.choice = again ? *again : choose(range, now, detail_ns, *state);
     if (plan.choice.resolution == Resolution::minute) {
-        if (auto ok = add_table(transaction, Table::minute, plan); !ok) return tl::unexpected(ok.error());
+        std::vector<Entry> endpoints;
+        if (by_endpoint) {
+            auto found = list_endpoints(transaction, plan.choice);
+            if (!found) return tl::unexpected(found.error());
+            endpoints = std::move(*found);
+        }
+        if (auto ok = add_table(transaction, Table::minute, endpoints, plan); !ok)
+            return tl::unexpected(ok.error());
+        plan.has_endpoints = !endpoints.empty();
+        std::move(endpoints.begin(), endpoints.end(), std::back_inserter(plan.entries));
     }
-    if (auto ok = add_table(transaction, Table::detail, plan); !ok) return tl::unexpected(ok.error());
+    if (auto ok = add_table(transaction, Table::detail, {}, plan); !ok) return tl::unexpected(ok.error());
     std::sort(plan.entries.begin(), plan.entries.end(), is_newer);
     for (const Entry& entry : plan.entries) {
         for (std::size_t i = 0; i < kLossCount; i++) plan.losses[i] += entry.header.losses[i];

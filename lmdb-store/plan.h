@@ -7,7 +7,8 @@
 //
 // Resolution: detail when all of the range's intervals are kept, else minutes. In minutes, what is not in
 // a minute yet comes from the intervals, and so does a minute that an end of the range cuts, when all of its
-// intervals are still kept.
+// intervals are still kept. Where the endpoint table can answer, its entries that lie in the range as a whole
+// stand for their minutes.
 #pragma once
 
 #include <cstdint>
@@ -40,13 +41,16 @@ struct Plan {
     Choice choice;
     std::uint64_t store_id = 0;
     std::vector<Entry> entries;  // newest first
+    bool has_endpoints = false;  // some are of the endpoint table
     LossCounts losses{};         // of all entries; an unreadable one counts as at least one row
     ReconciledCounts reconciled{};
 };
 
-// From a snapshot. `again` repeats an earlier choice. Errors: storage.
+// From a snapshot. `again` repeats an earlier choice. `by_endpoint`: the endpoint table can answer. Errors:
+// storage.
 Result<Plan> make_plan(const Transaction& transaction, const query::TimeRange& range, std::int64_t now,
-                       std::int64_t detail_ns, const std::optional<Choice>& again = std::nullopt);
+                       std::int64_t detail_ns, const std::optional<Choice>& again = std::nullopt,
+                       bool by_endpoint = false);
 
 // The order of Plan::entries: whether `a` comes before `b`.
 bool is_newer(const Entry& a, const Entry& b);

@@ -40,8 +40,9 @@ double as_compared(std::uint64_t stored) { return static_cast<double>(static_cas
 
 Predicate::Predicate(const Filter& filter, query::Layer layer, bool each_flow_once)
     : each_flow_once_(each_flow_once), needs_pairs_(each_flow_once && query::tells_sides_apart(filter)) {
-    if (each_flow_once) needs_ |= needs_pairs_ ? kPairs : set_of(Attribute::traits);
     root_ = compile(filter, layer);
+    needs_ = terms_need_;
+    if (each_flow_once) needs_ |= needs_pairs_ ? kPairs : set_of(Attribute::traits);
     looks_at_rows_ = root_.looks_at_rows;
 }
 
@@ -61,7 +62,7 @@ Predicate::Node Predicate::compile(const Filter& filter, query::Layer layer) {
         if (filter.kind == Filter::Kind::field && filter.comparison != Comparison::matches)
             term.column = number_column(filter.field);
         node.looks_at_rows = term.needs.on_measures;
-        if (!node.looks_at_rows) needs_ |= term.needs.attributes;
+        if (!node.looks_at_rows) terms_need_ |= term.needs.attributes;
     }
     return node;
 }

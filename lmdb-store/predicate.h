@@ -33,14 +33,17 @@ public:
 
     // What a frame must have loaded.
     AttributeSet needs() const { return needs_; }
+    // What its terms depend on.
+    AttributeSet terms_need() const { return terms_need_; }
 
     // Whether all segments and their blocks must be shown to note_pairs() before the first begin().
     bool needs_pairs() const { return needs_pairs_; }
-    // Turns to a segment for that: subjects that may be the client's side of a pair and be taken, whatever their
-    // rows. Returns how many; without any there is nothing to note. Loads what it needs.
+    // Turns to a segment for that: subjects that may be the client's side of a pair and be taken, whatever
+    // their rows. Returns how many; without any there is nothing to note. Loads what it needs.
     std::size_t begin_pairs(Frame& frame, Mask& out);
     // `shown`: those of them that rows which apply() takes are about.
     void note_pairs(Frame& frame, const Mask& shown);
+    bool has_pairs() const { return !pairs_.empty(); }
 
     // Turns to a segment: which subjects may be taken, whatever their rows. `counting`: without what is
     // counted elsewhere. Returns how many.
@@ -80,6 +83,7 @@ private:
     bool looks_at_rows_ = false;
     std::set<query::FlowPair> pairs_;  // whose client's row is selected; when needs_pairs_
     AttributeSet needs_ = 0;
+    AttributeSet terms_need_ = 0;
     std::deque<Term> terms_;
     Node root_;
     std::vector<std::uint8_t> verdicts_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "lmdb-store/columns.h"
@@ -31,6 +32,14 @@ void prefetch(const T* object) {
 template <typename Row>
 void prefetch_buckets(const Row& row) {
     for (const auto& column : RowColumns<Row>::kHistograms) prefetch((row.*column.of_row).buckets());
+}
+
+// Of rows that are visited in this order, those that come after `at`.
+template <typename Row>
+void prefetch_ahead(std::span<const Row> rows, std::span<const std::uint32_t> order, std::size_t at) {
+    const std::size_t left = order.size() - at;
+    if (left > 2 * kAhead) prefetch(&rows[order[at + 2 * kAhead]]);
+    if (left > kAhead) prefetch_buckets(rows[order[at + kAhead]]);
 }
 
 }  // namespace weir::store

@@ -7,6 +7,8 @@
 // Thread-safe.
 #pragma once
 
+#include <optional>
+
 #include "lmdb-store/environment.h"
 #include "lmdb-store/memory.h"
 #include "lmdb-store/options.h"
@@ -26,6 +28,10 @@ public:
     Result<query::RecordPage> records(const query::RecordQuery& query) const;
 
 private:
+    // Nothing when the endpoint table was asked and does not suffice.
+    Result<std::optional<query::AggregateResult>> aggregate(const query::AggregateQuery& query,
+                                                            bool may_ask_endpoints) const;
+
     const Environment& environment_;
     const Options& options_;
     const Clock& clock_;

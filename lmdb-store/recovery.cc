@@ -95,8 +95,7 @@ Result<FormatFound> read_format(const std::string& path, const Environment& envi
     if (code == 0) return FormatFound{false, decode_format(value)};
     if (code != MDB_NOTFOUND) return cannot_open(path, message_of(code));
     bool is_new = true;
-    for (const MDB_dbi database : {transaction.databases().meta, transaction.databases().detail,
-                                   transaction.databases().minute, transaction.databases().segment}) {
+    for (const MDB_dbi database : transaction.databases().all()) {
         MDB_stat stat{};
         if (mdb_stat(transaction.get(), database, &stat) != 0 || stat.ms_entries > 0) is_new = false;
     }
@@ -136,18 +135,17 @@ Result<std::optional<std::string>> try_open(const std::string& path, std::uint64
     }
     const auto format = read_format(path, out);
     if (!format) return tl::unexpected(format.error());
-    if (format->is_new) {
+    const std::uint32_t version = format->is_new ? 0 : format->version.value_or(0);
+    if (!format->is_new && version == 0) return std::optional<std::string>("it is not a store of Weir");
+    if (!format->is_new && version < kOldestFormat) {
+        return std::optional("it is of format " + std::to_string(version) +
+                             ", from an older Weir, and this one reads formats from " +
+                             std::to_string(kOldestFormat) + " on");
+    }
+    if (version > kFormatVersion) return too_new(path, "format " + std::to_string(version));
+    if (version < kFormatVersion) {
         if (auto ok = write_format(path, out); !ok) return tl::unexpected(ok.error());
-        return std::optional<std::string>();
     }
-    if (!format->version || *format->version == 0)
-        return std::optional<std::string>("it is not a store of Weir");
-    if (*format->version < kFormatVersion) {
-        return std::optional("it is of format " + std::to_string(*format->version) +
-                             ", from an older Weir, and this one reads format " +
-                             std::to_string(kFormatVersion) + " only");
-    }
-    if (*format->version > kFormatVersion) return too_new(path, "format " + std::to_string(*format->version));
     return std::optional<std::string>();
 }
 

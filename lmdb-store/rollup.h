@@ -10,27 +10,17 @@
 #include <span>
 #include <vector>
 
+#include "lmdb-store/endpoint_rollup.h"
 #include "lmdb-store/entries.h"
+#include "lmdb-store/row_sums.h"
 #include "lmdb-store/segment_writer.h"
 
 namespace weir::store {
 
-// Rows of one part, one for each subject.
-template <typename Row>
-class RowSums {
-public:
-    void add(std::span<const Row> rows, std::span<const std::uint32_t> subjects);
-    std::size_t size() const { return subjects_.size(); }
-    RowEncoder<Row> encoder() const { return {std::span(rows_).first(subjects_.size()), subjects_}; }
-    void clear();
-
-private:
-    void add(std::uint32_t subject, const Row& row);
-    const Row* find(std::uint32_t subject) const;
-
-    std::vector<std::uint32_t> place_of_;  // by subject: its row, or kNone
-    std::vector<std::uint32_t> subjects_;
-    std::vector<Row> rows_;  // the first of these; the others wait to be used again
+// A part of a minute, for the minute table and for the endpoint table.
+struct ClosedPart {
+    NewEntry minute;
+    std::optional<EndpointRows> by_endpoint;  // unless one of its rows has no endpoint
 };
 
 class Rollup {
@@ -52,30 +42,39 @@ public:
 
     // Encodes about so many rows, to begin with; true when all are. Nothing is to be added after that.
     bool encode(std::size_t rows);
-    // The entry for the minute table, when all is encoded; the rollup is empty afterwards.
-    NewEntry take();
+    // When all is encoded; the rollup is empty afterwards.
+    ClosedPart take();
 
 private:
-    std::size_t rows() const { return l4_.size() + l7_.size() + dns_.size() + slow_.size(); }
-
-    RowSums<L4Row> l4_;
-    RowSums<L7Row> l7_;
-    RowSums<DnsRow> dns_;
-    RowSums<SlowRow> slow_;
-    EntryHeader header_;
-
     template <typename Row>
-    struct PartEncoding {
-        RowEncoder<Row> encoder;
+    struct Layer {
+        RowSums<Row> rows;
+        std::vector<std::uint32_t> endpoints;  // of each row
+        bool has_endpoints = true;             // all of them
+        // once they are begun
+        std::optional<RowEncoder<Row>> encoder;
+        std::optional<EndpointSums<Row>> by_endpoint;  // of as many rows as are encoded
         std::vector<Block> blocks;
+
+        void add(const Batch& batch, const RowSubjects& subjects);
+        void begin_encoding();
+        void take(ClosedPart& out, EndpointRows& sums);
     };
-    struct Encoding {
-        PartEncoding<L4Row> l4;
-        PartEncoding<L7Row> l7;
-        PartEncoding<DnsRow> dns;
-        PartEncoding<SlowRow> slow;
-    };
-    std::optional<Encoding> encoding_;
+    template <typename F>
+    void each_layer(F f) {
+        f(l4_);
+        f(l7_);
+        f(dns_);
+    }
+    std::size_t rows() const { return l4_.rows.size() + l7_.rows.size() + dns_.rows.size() + slow_.size(); }
+
+    Layer<L4Row> l4_;
+    Layer<L7Row> l7_;
+    Layer<DnsRow> dns_;
+    RowSums<SlowRow> slow_;
+    std::optional<RowEncoder<SlowRow>> slow_encoder_;
+    std::vector<Block> slow_blocks_;
+    EntryHeader header_;
 };
 
 }  // namespace weir::store

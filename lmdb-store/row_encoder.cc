@@ -1,7 +1,6 @@
 #include "lmdb-store/row_encoder.h"
 
 #include <algorithm>
-#include <limits>
 #include <numeric>
 
 #include "lmdb-store/prefetch.h"
@@ -9,28 +8,22 @@
 namespace weir::store {
 namespace {
 
-constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 constexpr std::size_t kTableShare = 16;  // subjects a row, for which a table is faster than sorting
 
-// The rows in the order of their subjects. A subject has one row, as a rule, and of many subjects there are
-// few that have none: then rows are dropped into a table by subject.
+}  // namespace
+
+// Of many subjects there are few that have none: then a table says where the rows of each go.
 std::vector<std::uint32_t> order_of(std::span<const std::uint32_t> subjects) {
     std::vector<std::uint32_t> order(subjects.size());
     std::iota(order.begin(), order.end(), 0u);
     if (std::is_sorted(subjects.begin(), subjects.end())) return order;
     const std::size_t end = *std::max_element(subjects.begin(), subjects.end()) + std::size_t{1};
     if (end < kTableShare * subjects.size()) {
-        std::vector<std::uint32_t> row_of(end, kNone);
-        bool is_unique = true;
-        for (std::uint32_t row = 0; row < subjects.size(); row++) {
-            is_unique &= row_of[subjects[row]] == kNone;
-            row_of[subjects[row]] = row;
-        }
-        if (is_unique) {
-            std::copy_if(row_of.begin(), row_of.end(), order.begin(),
-                         [](std::uint32_t row) { return row != kNone; });
-            return order;
-        }
+        std::vector<std::uint32_t> place_of(end + 1, 0);
+        for (const std::uint32_t subject : subjects) place_of[subject + 1]++;
+        std::partial_sum(place_of.begin(), place_of.end(), place_of.begin());
+        for (std::uint32_t row = 0; row < subjects.size(); row++) order[place_of[subjects[row]]++] = row;
+        return order;
     }
     std::vector<std::uint64_t> sorted(subjects.size());
     for (std::size_t row = 0; row < subjects.size(); row++)
@@ -39,8 +32,6 @@ std::vector<std::uint32_t> order_of(std::span<const std::uint32_t> subjects) {
     for (std::size_t i = 0; i < sorted.size(); i++) order[i] = static_cast<std::uint32_t>(sorted[i]);
     return order;
 }
-
-}  // namespace
 
 template <typename Row>
 RowEncoder<Row>::RowEncoder(std::span<const Row> rows, std::span<const std::uint32_t> subjects)
@@ -71,7 +62,7 @@ std::span<const std::uint32_t> RowEncoder<Row>::take_rows() {
     for (Numbers& column : columns_) column.resize(most);
     for (HistogramColumnWriter& column : histograms_) column.clear();
     while (at_ - first < most && buckets < kBlockBuckets) {
-        ask_ahead();
+        prefetch_ahead<Row>(rows_, order_, at_);
         const Row& row = rows_[order_[at_]];
         const std::size_t to = at_ - first;
         numbers_[to] = subjects_[order_[at_]];
@@ -87,12 +78,6 @@ std::span<const std::uint32_t> RowEncoder<Row>::take_rows() {
     numbers_.resize(at_ - first);
     for (Numbers& column : columns_) column.resize(at_ - first);
     return std::span(order_).subspan(first, at_ - first);
-}
-
-template <typename Row>
-void RowEncoder<Row>::ask_ahead() const {
-    if (left() > 2 * kAhead) prefetch(&rows_[order_[at_ + 2 * kAhead]]);
-    if (left() > kAhead) prefetch_buckets(rows_[order_[at_ + kAhead]]);
 }
 
 template <typename Row>

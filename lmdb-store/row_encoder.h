@@ -1,6 +1,7 @@
 // Rows as blocks (block_format.h).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -10,6 +11,9 @@
 #include "lmdb-store/histogram_column.h"
 
 namespace weir::store {
+
+// The rows in the order of their subjects, and those of a subject in the order in which they are given.
+std::vector<std::uint32_t> order_of(std::span<const std::uint32_t> subjects);
 
 // Encodes rows block by block, ordered by the numbers of their subjects (one for each row). Histograms must
 // be storable. Row: L4Row, L7Row, DnsRow, SlowRow. What it is given must outlive it. Not thread-safe.
@@ -27,7 +31,6 @@ private:
     using Columns = RowColumns<Row>;
 
     std::span<const std::uint32_t> take_rows();
-    void ask_ahead() const;
     void add_times(BlockWriter& out, std::span<const std::uint32_t> taken) const;
 
     std::span<const Row> rows_;
@@ -38,6 +41,19 @@ private:
     std::array<Numbers, Columns::kNumbers.size()> columns_;
     std::array<HistogramColumnWriter, Columns::kHistograms.size()> histograms_;
 };
+
+// Encodes blocks of about so many rows, takes them off `rows`, and gives each to on_block. Returns how many
+// rows they hold.
+template <typename Encoder, typename OnBlock>
+std::size_t encode_some(Encoder& encoder, std::size_t& rows, const OnBlock& on_block) {
+    const std::size_t before = encoder.left();
+    while (rows != 0 && encoder.left() != 0) {
+        const std::size_t left = encoder.left();
+        on_block(encoder.next());
+        rows -= std::min(rows, left - encoder.left());
+    }
+    return before - encoder.left();
+}
 
 // All of them; none when there are no rows.
 template <typename Row>

@@ -36,14 +36,20 @@ void Segment::Chunks::clear() {
 }
 
 Segment::Chunks& Segment::chunks_of(Part part) {
-    return part == Part::texts ? texts_ : part == Part::flows ? flows_ : subjects_;
+    return part == Part::texts ? texts_ : part == Part::flows || part == Part::endpoints ? flows_ : subjects_;
+}
+
+bool Segment::is_wanted(Part part) const {
+    if (part == subjects_part_) return true;
+    return subjects_part_ != Part::endpoints && (part == Part::texts || part == Part::flows);
 }
 
 int Segment::open(const Transaction& transaction, std::uint64_t number, Part rows) {
     begin(rows);
     Cursor cursor;
     int code = cursor.open(transaction, transaction.databases().segment);
-    if (code == 0) code = cursor.seek({number, Part::header, 0});
+    const Part first = rows == Part::endpoints ? rows : Part::header;
+    if (code == 0) code = cursor.seek({number, first, 0});
     for (; code == 0; code = cursor.next()) {
         const auto key = decode_segment_key(cursor.key());
         if (!key || key->segment != number) break;
@@ -55,7 +61,7 @@ int Segment::open(const Transaction& transaction, std::uint64_t number, Part row
 
 void Segment::begin(Part rows) {
     subjects_part_ = subjects_of(rows);
-    subjects_in_flows_ = subjects_part_ == Part::flows;
+    subjects_in_flows_ = subjects_part_ == Part::flows || subjects_part_ == Part::endpoints;
     for (Chunks* chunks : {&texts_, &flows_, &subjects_}) chunks->clear();
     is_damaged_ = false;
     texts_by_number_.clear();
@@ -65,7 +71,7 @@ void Segment::begin(Part rows) {
 }
 
 void Segment::add(const SegmentKey& key, Bytes block) {
-    if (key.part != Part::texts && key.part != Part::flows && key.part != subjects_part_) return;
+    if (!is_wanted(key.part)) return;
     const auto reader = BlockReader::open(block);
     const bool is_right = reader && reader->part() == key.part && reader->first() == key.first;
     is_damaged_ |= !is_right;
@@ -111,7 +117,7 @@ void Segment::mark_lost(bool of_flows, std::uint32_t first, std::uint32_t end) {
 }
 
 void Segment::attribute(Attribute attribute, AttributeColumn& out) {
-    const bool of_flows = is_of_flow(attribute);
+    const bool of_flows = lies_with_flows(attribute);
     const Chunks& chunks = of_flows ? flows_ : subjects_;
     out.values.clear();
     out.addresses.clear();
@@ -131,9 +137,9 @@ template <typename Value>
 void Segment::merge(Attribute attribute, const Chunks& chunks, std::vector<Value> AttributeColumn::*member,
                     AttributeColumn& out) {
     typename Codes<Value>::Map known;
+    const bool of_flows = lies_with_flows(attribute);
     std::uint32_t end = 0;
     for (const Chunk& chunk : chunks.list) {
-        const bool of_flows = is_of_flow(attribute);
         mark_lost(of_flows, end, chunk.first);
         end = chunk.first + static_cast<std::uint32_t>(chunk.reader.rows());
         if (!chunk.reader.attribute(attribute, column_)) {

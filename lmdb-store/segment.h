@@ -21,7 +21,8 @@ namespace weir::store {
 
 class Segment {
 public:
-    // Finds the blocks. `rows`: the part whose subjects are wanted. Returns 0 or an LMDB error code.
+    // Finds the blocks. `rows`: the part whose subjects are wanted; endpoints, for rows of the endpoint
+    // table, are taken for flows of which no more is known. Returns 0 or an LMDB error code.
     int open(const Transaction& transaction, std::uint64_t number, Part rows);
 
     // The same from blocks that are given one by one, in the order of their keys: begin(), add(), end().
@@ -76,7 +77,12 @@ private:
     template <typename Subject>
     using Decoded = std::vector<std::vector<Subject>>;
 
+    bool is_wanted(Part part) const;
     Chunks& chunks_of(Part part);
+    // Whether the attribute is looked up by the numbers of flows (or endpoints), else by those of subjects.
+    bool lies_with_flows(Attribute attribute) const {
+        return is_of_flow(attribute) || subjects_part_ == Part::endpoints;
+    }
     bool is_known_text(std::uint64_t number) const;
     template <typename Value>
     void merge(Attribute attribute, const Chunks& chunks, std::vector<Value> AttributeColumn::*member,

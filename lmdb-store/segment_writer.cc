@@ -16,6 +16,11 @@ constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 constexpr std::size_t kMaxSubjects = 160 * 1024;
 constexpr std::size_t kMaxTextBytes = std::size_t{8} << 20;
 
+// A host has few addresses, and with them few endpoints. Where it has more, the endpoint table is of no use,
+// and takes no room: so many of them, and one for so many bytes that the segment may take.
+constexpr std::size_t kMaxEndpoints = 8 * 1024;
+constexpr std::size_t kEndpointShare = 256;
+
 // What a subject takes in the store, texts aside: about the most.
 constexpr std::size_t kSubjectBytes = 32;
 
@@ -65,7 +70,8 @@ SegmentWriter::SegmentWriter(std::uint64_t number, const Batch& first, const Lim
 
 bool SegmentWriter::takes(const Batch& batch, bool begins_minute) const {
     if (batch.host != host_ || batch.service != service_) return false;
-    const std::size_t subjects = texts_.size() + flows_.size() + requests_.size() + lookups_.size();
+    const std::size_t subjects =
+        texts_.size() + flows_.size() + requests_.size() + lookups_.size() + endpoints_.size();
     const std::size_t share = begins_minute ? 1 : 2;
     return text_bytes_ < share * kMaxTextBytes && subjects < share * kMaxSubjects &&
            subjects * kSubjectBytes + text_bytes_ < share * limits_.bytes &&
@@ -97,7 +103,30 @@ const RowSubjects& SegmentWriter::number_rows(const Batch& batch) {
             return Lookup{flow_numbers_[row.flow], static_cast<std::uint32_t>(zigzag(row.rcode))};
         },
         [&](std::size_t i, std::uint32_t number) { rows_.dns[i] = number; });
+    number_endpoints();
     return rows_;
+}
+
+// Those of the subjects that are new.
+void SegmentWriter::number_endpoints() {
+    const auto add = [this](const auto& subjects, std::vector<std::uint32_t>& out, auto endpoint_of) {
+        for (std::size_t i = out.size(); i < subjects.size(); i++)
+            out.push_back(endpoint_number(endpoint_of(subjects[i])));
+    };
+    const auto of_flow = [](const Flow& flow) {
+        return Endpoint{flow.local, static_cast<std::uint32_t>(traits_of(flow)), 0, 0};
+    };
+    add(flows_.values(), rows_.flow_endpoints, of_flow);
+    add(requests_.values(), rows_.request_endpoints, [&](const Request& request) {
+        Endpoint out = of_flow(flows_.values()[request.flow]);
+        out.status = request.status;
+        return out;
+    });
+    add(lookups_.values(), rows_.lookup_endpoints, [&](const Lookup& lookup) {
+        Endpoint out = of_flow(flows_.values()[lookup.flow]);
+        out.rcode = lookup.rcode;
+        return out;
+    });
 }
 
 // Those of the flows and requests that rows are about.
@@ -118,6 +147,11 @@ void SegmentWriter::number_texts(const Batch& batch) {
     renumber(
         texts_, [&](std::uint32_t id) { return std::string_view(batch.strings[id]); }, text_numbers_);
     for (std::size_t i = before; i < texts_.size(); i++) text_bytes_ += texts_.values()[i].size();
+}
+
+std::uint32_t SegmentWriter::endpoint_number(const Endpoint& endpoint) {
+    const std::size_t most = std::min<std::size_t>(kMaxEndpoints, limits_.bytes / kEndpointShare);
+    return endpoints_.size() < most ? endpoints_.number(endpoint) : endpoints_.find(endpoint, kNoEndpoint);
 }
 
 // Those that rows refer to, and their texts.
@@ -159,6 +193,7 @@ std::size_t SegmentWriter::size_of(Part part) const {
         case Part::texts: return texts_.size();
         case Part::flows: return flows_.size();
         case Part::requests: return requests_.size();
+        case Part::endpoints: return endpoints_.size();
         default: return lookups_.size();
     }
 }
@@ -226,6 +261,8 @@ Block SegmentWriter::encode(Part part, std::uint32_t first, std::uint32_t end) c
         add_attributes(out, part, flows_.values(), first, end);
     } else if (part == Part::requests) {
         add_attributes(out, part, requests_.values(), first, end);
+    } else if (part == Part::endpoints) {
+        add_attributes(out, part, endpoints_.values(), first, end);
     } else {
         add_attributes(out, part, lookups_.values(), first, end);
     }
@@ -237,7 +274,7 @@ void SegmentWriter::add_attributes(BlockWriter& out, Part part, const std::vecto
                                    std::uint32_t first, std::uint32_t end) const {
     Numbers values(end - first);
     std::vector<Address> addresses(end - first);
-    if constexpr (!std::is_same_v<Subject, Flow>) {
+    if constexpr (requires { subjects[0].flow; }) {
         for (std::uint32_t i = first; i < end; i++) values[i - first] = subjects[i].flow;
         out.add_sequence(Section::flow, values);
     }
@@ -250,6 +287,9 @@ void SegmentWriter::add_attributes(BlockWriter& out, Part part, const std::vecto
         } else if constexpr (std::is_same_v<Subject, Flow>) {
             for (std::uint32_t i = first; i < end; i++)
                 addresses[i - first] = subjects[i].*address_of(attribute);
+            out.add_addresses(info(attribute).section, addresses);
+        } else if constexpr (std::is_same_v<Subject, Endpoint>) {
+            for (std::uint32_t i = first; i < end; i++) addresses[i - first] = subjects[i].local;
             out.add_addresses(info(attribute).section, addresses);
         }
     }

@@ -1,8 +1,9 @@
 // The segment in work: numbers what rows are about, and says what of it is yet to be written.
 //
 // Each text, flow, request and lookup is looked up once an interval and gets the number it has in every
-// block of the segment. What is new goes into the store with the interval that brought it. Numbers that were
-// given for an interval which could not be stored are simply written with the next one.
+// block of the segment; endpoints follow from these when they are new. What is new goes into the store with
+// the interval that brought it. Numbers that were given for an interval which could not be stored are simply
+// written with the next one.
 //
 // Not thread-safe.
 #pragma once
@@ -31,6 +32,9 @@ using TextNumbering = Numbering<std::string, std::string_view, SegmentTextHash, 
 template <typename Subject>
 using SubjectNumbering = Numbering<Subject, Subject, BytesHash<Subject>, BytesEqual<Subject>>;
 
+// Of a subject whose endpoint found no room in the segment.
+inline constexpr std::uint32_t kNoEndpoint = 0xffffffff;
+
 // The subjects of a batch's rows: for each row of a part its subject's number.
 struct RowSubjects {
     std::vector<std::uint32_t> l4, l7, dns, slow;
@@ -39,6 +43,17 @@ struct RowSubjects {
     const std::vector<std::uint32_t>& of() const {
         constexpr Part kPart = RowColumns<Row>::kPart;
         return kPart == Part::l4 ? l4 : kPart == Part::l7 ? l7 : kPart == Part::dns ? dns : slow;
+    }
+
+    // For each subject of the segment its endpoint's number, or kNoEndpoint.
+    std::vector<std::uint32_t> flow_endpoints, request_endpoints, lookup_endpoints;
+
+    template <typename Row>
+    const std::vector<std::uint32_t>& endpoints() const {
+        constexpr Part kSubjects = subjects_of(RowColumns<Row>::kPart);
+        return kSubjects == Part::flows      ? flow_endpoints
+               : kSubjects == Part::requests ? request_endpoints
+                                             : lookup_endpoints;
     }
 };
 
@@ -89,6 +104,8 @@ private:
     void number_flows(const Batch& batch);
     template <typename Row>
     void number_requests(const std::vector<Row>& rows, std::vector<std::uint32_t>& out);
+    void number_endpoints();
+    std::uint32_t endpoint_number(const Endpoint& endpoint);
     std::size_t size_of(Part part) const;
     std::uint32_t block_end(Part part, std::uint32_t first) const;
     void add_unwritten(Part part, Written& mark, std::vector<NewBlock>& out) const;
@@ -106,6 +123,7 @@ private:
     SubjectNumbering<Flow> flows_;
     SubjectNumbering<Request> requests_;
     SubjectNumbering<Lookup> lookups_;
+    SubjectNumbering<Endpoint> endpoints_;
     Marks written_;
 
     RowSubjects rows_;

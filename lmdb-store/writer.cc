@@ -19,6 +19,8 @@ constexpr std::size_t kMaxParts = 8;
 // Of a closed part, what an append encodes: so a minute of many flows is done in four, and a small one at
 // once.
 constexpr std::size_t kRowsAStep = 32 * 1024;
+// Likewise of an hour, whose rows have many samples each.
+constexpr std::size_t kHourRowsAStep = 2 * 1024;
 constexpr std::size_t kAllRows = std::numeric_limits<std::size_t>::max();
 
 std::uint64_t pages_of(const NewEntry& entry, std::uint64_t page_size) {
@@ -59,6 +61,7 @@ Status Writer::append(const BatchPtr& batch) {
     for (std::size_t i = 0; i < kLossCount; i++) interval.header.losses[i] += carried_[i];
     if (!rollup_.takes(interval.header)) close_part();
     encode_closed(kRowsAStep);
+    encode_hour(kHourRowsAStep);
     if (auto ok = commit(&interval); !ok) return lose(batch.get(), ok.error());
     carried_ = {};
     rollup_.add(*batch, subjects, interval.header);
@@ -76,7 +79,15 @@ void Writer::begin_segment_for(const Batch& batch) {
 Status Writer::flush() {
     if (!rollup_.empty()) close_part();
     encode_closed(kAllRows);
-    if (parts_.empty()) return {};
+    if (auto ok = commit_waiting(); !ok) return ok;
+    close_hour();
+    encode_hour(kAllRows);
+    return commit_waiting();
+}
+
+// Parts and hours that are encoded.
+Status Writer::commit_waiting() {
+    if (parts_.empty() && hours_.empty()) return {};
     auto ok = commit(nullptr);
     if (!ok) set_problem(ok.error().message);
     return ok;
@@ -104,6 +115,22 @@ void Writer::encode_closed(std::size_t rows) {
     if (!closed_.empty() && closed_.encode(rows)) parts_.push_back(closed_.take());
 }
 
+// Takes a committed part of a minute into the hour.
+void Writer::sum_hour(ClosedPart& part, std::uint64_t sequence) {
+    const bool fits = part.by_endpoint && EndpointRollup::fits(*part.by_endpoint);
+    if (!fits || !hour_.takes(part.minute.header, sequence)) close_hour();
+    if (fits) hour_.add(part.minute.header, sequence, *part.by_endpoint);
+}
+
+void Writer::close_hour() {
+    encode_hour(kAllRows);
+    std::swap(hour_, closed_hour_);
+}
+
+void Writer::encode_hour(std::size_t rows) {
+    if (!closed_hour_.empty() && closed_hour_.encode(rows)) hours_.push_back(closed_hour_.take());
+}
+
 Status Writer::commit(NewEntry* interval) {
     unsigned room_attempts = 0;
     bool has_reopened = false;
@@ -118,6 +145,10 @@ Status Writer::commit(NewEntry* interval) {
         // What cannot fit into an empty store is no reason to empty it.
         const std::uint64_t pages = pages_to_write(interval);
         const bool can_fit = pages < page_limit();
+        if (code == MDB_MAP_FULL && !hours_.empty()) {
+            hours_.clear();
+            continue;
+        }
         if (code == MDB_MAP_FULL && can_fit && room_attempts < kMaxRoomAttempts) {
             code = make_room(room_attempts++, pages);
             if (code == 0) continue;
@@ -133,7 +164,8 @@ Status Writer::commit(NewEntry* interval) {
 
 std::uint64_t Writer::pages_to_write(const NewEntry* interval) const {
     std::uint64_t out = interval == nullptr ? 0 : pages_of(*interval, environment_.page_size());
-    for (const NewEntry& part : parts_) out += pages_of(part, environment_.page_size());
+    for (const ClosedPart& part : parts_) out += pages_of(part.minute, environment_.page_size());
+    for (const NewEntry& hour : hours_) out += pages_of(hour, environment_.page_size());
     if (segment_) out += segment_->unwritten_bytes() / environment_.page_size() + 8;
     return out;
 }
@@ -148,6 +180,7 @@ int Writer::try_commit(NewEntry* interval, Change& change) {
     int code = environment_.write(transaction);
     if (code == 0) code = put_segment(transaction, change);
     while (code == 0 && change.parts_written < parts_.size()) code = put_part(transaction, change);
+    if (code == 0) code = put_hours(transaction, change);
     if (code == 0 && interval != nullptr) code = put_interval(transaction, *interval, change);
     if (code == 0) code = drop_expired(transaction, Table::detail, change);
     if (code == 0) code = drop_expired(transaction, Table::minute, change);
@@ -170,10 +203,19 @@ int Writer::put_segment(Transaction& transaction, Change& change) {
 }
 
 int Writer::put_part(Transaction& transaction, Change& change) {
-    const NewEntry& part = parts_[change.parts_written++];
+    const NewEntry& part = parts_[change.parts_written++].minute;
     const int code = put_entry(transaction, Table::minute, change.state.next_minute_sequence++, part);
     change.state.rolled_through = std::max(change.state.rolled_through, part.header.last_sequence);
     change.totals.minute_rows += part.header.rows();
+    return code;
+}
+
+int Writer::put_hours(Transaction& transaction, Change& change) {
+    int code = 0;
+    while (code == 0 && change.hours_written < hours_.size()) {
+        const NewEntry& hour = hours_[change.hours_written++];
+        code = put_entry(transaction, Table::endpoint, hour.header.first_sequence, hour);
+    }
     return code;
 }
 
@@ -194,16 +236,47 @@ int Writer::drop(Transaction& transaction, Table table, const Key& key,
             change.state.detail_dropped_ns = std::max(change.state.detail_dropped_ns, header->end_ns);
         }
     }
-    const int code = erase_entry(transaction, table, key);
+    int code = erase_entry(transaction, table, key);
+    if (code == 0 && table == Table::minute) {
+        change.minutes_dropped = std::max(change.minutes_dropped, key.sequence);
+        code = drop_hours(transaction, key.sequence);
+        if (code == 0 && header) code = drop_parts(transaction, header->end_ns, change);
+    }
     return code == 0 ? drop_segments(transaction) : code;
+}
+
+// The other parts of a minute: what is left of it would pass for all of it.
+int Writer::drop_parts(Transaction& transaction, std::int64_t end_ns, Change& change) {
+    Key key;
+    std::optional<EntryHeader> header;
+    const int code = first_entry(transaction, Table::minute, key, header);
+    if (code != 0) return code == MDB_NOTFOUND ? 0 : code;
+    if (!header || header->end_ns != end_ns) return 0;
+    return drop(transaction, Table::minute, key, header, change);
+}
+
+// Those that hold this minute, or one before it.
+int Writer::drop_hours(Transaction& transaction, std::uint64_t minute) {
+    while (true) {
+        Key key;
+        std::optional<EntryHeader> header;
+        int code = first_entry(transaction, Table::endpoint, key, header);
+        if (code != 0) return code == MDB_NOTFOUND ? 0 : code;
+        if (key.sequence > minute) return 0;
+        if ((code = erase_entry(transaction, Table::endpoint, key)) != 0) return code;
+    }
 }
 
 // Those that no entry refers to, none that is yet to be written either.
 int Writer::drop_segments(Transaction& transaction) {
     std::uint64_t needed = segment_ ? segment_->number() : next_segment_;
-    for (const NewEntry& part : parts_) needed = std::min(needed, part.header.segment);
+    for (const ClosedPart& part : parts_) needed = std::min(needed, part.minute.header.segment);
+    for (const NewEntry& hour : hours_) needed = std::min(needed, hour.header.segment);
     if (!closed_.empty()) needed = std::min(needed, closed_.segment());
-    for (const Table table : {Table::detail, Table::minute}) {
+    for (const EndpointRollup* hour : {&hour_, &closed_hour_}) {
+        if (!hour->empty()) needed = std::min(needed, hour->segment());
+    }
+    for (const Table table : kTables) {
         Key key;
         std::optional<EntryHeader> header;
         const int code = first_entry(transaction, table, key, header);
@@ -313,7 +386,11 @@ int Writer::make_room(unsigned attempt, std::uint64_t needed_pages) {
 }
 
 Writer::Change Writer::no_change() const {
-    return {state_, totals_, 0, segment_ ? segment_->written() : SegmentWriter::Marks{}};
+    Change out;
+    out.state = state_;
+    out.totals = totals_;
+    if (segment_) out.marks = segment_->written();
+    return out;
 }
 
 int Writer::reopen() {
@@ -325,6 +402,16 @@ void Writer::adopt(const Change& change) {
     state_ = change.state;
     totals_ = change.totals;
     if (segment_) segment_->set_written(change.marks);
+    for (EndpointRollup* hour : {&hour_, &closed_hour_}) {
+        if (!hour->empty() && hour->first_minute() <= change.minutes_dropped) hour->clear();
+    }
+    hours_.erase(hours_.begin(), hours_.begin() + static_cast<std::ptrdiff_t>(change.hours_written));
+    std::erase_if(hours_,
+                  [&](const NewEntry& hour) { return hour.header.first_sequence <= change.minutes_dropped; });
+    const std::uint64_t first_part = state_.next_minute_sequence - change.parts_written;
+    for (std::size_t i = 0; i < change.parts_written; i++) {
+        if (first_part + i > change.minutes_dropped) sum_hour(parts_[i], first_part + i);
+    }
     parts_.erase(parts_.begin(), parts_.begin() + static_cast<std::ptrdiff_t>(change.parts_written));
     const std::lock_guard lock(mutex_);
     published_.totals = totals_;
@@ -365,7 +452,8 @@ tl::unexpected<Error> Writer::lose(const Batch* batch, Error error) {
 Status Writer::take_stock() {
     std::vector<Entry> detail;
     std::vector<Entry> minutes;
-    std::array<std::vector<Key>, 2> damaged;
+    std::vector<Entry> hours;
+    DamagedKeys damaged;
     std::optional<State> stored;
     {
         const auto snapshot = environment_.read();
@@ -373,6 +461,7 @@ Status Writer::take_stock() {
         const Transaction& transaction = snapshot->transaction();
         int code = list_entries(transaction, Table::detail, 0, detail, damaged[0]);
         if (code == 0) code = list_entries(transaction, Table::minute, 0, minutes, damaged[1]);
+        if (code == 0) code = list_entries(transaction, Table::endpoint, 0, hours, damaged[2]);
         if (code == 0) code = last_segment(transaction, next_segment_);
         if (code == 0) code = get_state(transaction, stored);
         if (code == 0) code = measure(transaction, totals_);
@@ -381,15 +470,17 @@ Status Writer::take_stock() {
     state_ = stored.value_or(State());
     if (state_.store_id == 0) state_.store_id = static_cast<std::uint64_t>(clock_.wall_ns());
     next_segment_++;
-    count_entries(detail, minutes);
+    count_entries(detail, minutes, hours);
     adopt(no_change());
-    if (!stored || !damaged[0].empty() || !damaged[1].empty()) remove_damaged(damaged[0], damaged[1]);
+    const auto has_none = [](const std::vector<Key>& keys) { return keys.empty(); };
+    if (!stored || !std::all_of(damaged.begin(), damaged.end(), has_none)) remove_damaged(damaged);
     return {};
 }
 
 // The sequences follow from the entries as well, for a state that is damaged.
-void Writer::count_entries(const std::vector<Entry>& detail, const std::vector<Entry>& minutes) {
-    for (const auto* entries : {&detail, &minutes}) {
+void Writer::count_entries(const std::vector<Entry>& detail, const std::vector<Entry>& minutes,
+                           const std::vector<Entry>& hours) {
+    for (const auto* entries : {&detail, &minutes, &hours}) {
         for (const Entry& entry : *entries) next_segment_ = std::max(next_segment_, entry.header.segment + 1);
     }
     for (const Entry& entry : detail) {
@@ -402,20 +493,23 @@ void Writer::count_entries(const std::vector<Entry>& detail, const std::vector<E
         state_.rolled_through = std::max(state_.rolled_through, entry.header.last_sequence);
         state_.next_sequence = std::max(state_.next_sequence, entry.header.last_sequence + 1);
     }
+    for (const Entry& entry : hours)
+        state_.next_minute_sequence = std::max(state_.next_minute_sequence, entry.header.last_sequence + 1);
 }
 
 // A disk that is full now does not keep the history from being read: the next append tries again.
-void Writer::remove_damaged(const std::vector<Key>& detail, const std::vector<Key>& minutes) {
-    if (const std::size_t lost = detail.size() + minutes.size(); lost > 0) {
+void Writer::remove_damaged(const DamagedKeys& damaged) {
+    // Minutes say what hours say.
+    if (const std::size_t lost = damaged[0].size() + damaged[1].size(); lost > 0) {
         logger_.warning("store: " + options_.path + ": " + std::to_string(lost) +
                         " damaged entries are removed; what they held is lost");
     }
     const int code = change_only([&](Transaction& transaction, Change&) {
         int failed = 0;
-        for (const Key& key : detail)
-            failed = failed != 0 ? failed : erase_entry(transaction, Table::detail, key);
-        for (const Key& key : minutes)
-            failed = failed != 0 ? failed : erase_entry(transaction, Table::minute, key);
+        for (std::size_t i = 0; i < kTables.size(); i++) {
+            for (const Key& key : damaged[i])
+                failed = failed != 0 ? failed : erase_entry(transaction, kTables[i], key);
+        }
         return failed;
     });
     if (code != 0) set_problem(describe(code, 0).message);
@@ -441,8 +535,7 @@ Status Writer::rebuild() {
 // All that are closed. As for remove_damaged(): parts that cannot be written now wait for the next append.
 void Writer::write_parts() {
     encode_closed(kAllRows);
-    if (parts_.empty()) return;
-    if (auto ok = commit(nullptr); !ok) set_problem(ok.error().message);
+    static_cast<void>(commit_waiting());
 }
 
 // Adds a stored interval to the minute in work, in a segment of this process. Blocks that cannot be read are

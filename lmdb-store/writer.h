@@ -7,6 +7,9 @@
 // A minute of many flows takes longer to encode than an interval, so it is done in steps: some with each
 // interval after it, and the transaction of the last one writes it. Until then its intervals answer for it.
 //
+// The endpoint table is written from what the minutes came to, an hour at a time, and is let go of whenever
+// it is in the way: it makes queries faster and says nothing new.
+//
 // Space: LMDB reuses a page only when no snapshot needs it, two transactions later at the earliest. So an
 // eighth of the map, or three times what a transaction writes, is kept free as room to work in. When that
 // does not do (an interval that is large for the cap, a reader that holds an old snapshot), readers are
@@ -23,6 +26,7 @@
 #include <vector>
 
 #include "lmdb-store/block_rows.h"
+#include "lmdb-store/endpoint_rollup.h"
 #include "lmdb-store/entries.h"
 #include "lmdb-store/environment.h"
 #include "lmdb-store/options.h"
@@ -76,8 +80,12 @@ private:
         State state;
         Totals totals;
         std::size_t parts_written = 0;
-        SegmentWriter::Marks marks{};  // of the segment in work
+        std::size_t hours_written = 0;
+        std::uint64_t minutes_dropped = 0;  // through this sequence
+        SegmentWriter::Marks marks{};       // of the segment in work
     };
+
+    using DamagedKeys = std::array<std::vector<Key>, kTables.size()>;  // as kTables
 
     // What becomes of the oldest interval when room is needed and its minute is still in work.
     enum class Unrolled : std::uint8_t {
@@ -90,23 +98,28 @@ private:
     std::uint64_t pages_to_write(const NewEntry* interval) const;
     std::uint64_t reserve(std::uint64_t needed) const;
     Status take_stock();
-    void count_entries(const std::vector<Entry>& detail, const std::vector<Entry>& minutes);
-    void remove_damaged(const std::vector<Key>& detail, const std::vector<Key>& minutes);
+    void count_entries(const std::vector<Entry>& detail, const std::vector<Entry>& minutes,
+                       const std::vector<Entry>& hours);
+    void remove_damaged(const DamagedKeys& damaged);
     Status rebuild();
     void write_parts();
     Status rebuild_from(const Entry& entry);
     std::uint64_t add_block(const BlockReader& block, Segment& segment);
     void begin_segment_for(const Batch& batch);
+    Status commit_waiting();
     Status commit(NewEntry* interval);
     int try_commit(NewEntry* interval, Change& change);
     int put_segment(Transaction& transaction, Change& change);
     int put_part(Transaction& transaction, Change& change);
+    int put_hours(Transaction& transaction, Change& change);
     int put_interval(Transaction& transaction, NewEntry& interval, Change& change);
     int drop_expired(Transaction& transaction, Table table, Change& change);
     int drop_over(Transaction& transaction, std::uint64_t pages, Unrolled unrolled, Change& change);
     int drop_oldest(Transaction& transaction, Unrolled unrolled, Change& change, bool& dropped);
     int drop(Transaction& transaction, Table table, const Key& key, const std::optional<EntryHeader>& header,
              Change& change);
+    int drop_parts(Transaction& transaction, std::int64_t end_ns, Change& change);
+    int drop_hours(Transaction& transaction, std::uint64_t minute);
     int drop_segments(Transaction& transaction);
     int measure(const Transaction& transaction, Totals& totals) const;
     int make_room(unsigned attempt, std::uint64_t needed_pages);
@@ -114,6 +127,9 @@ private:
     int reopen();
     void close_part();
     void encode_closed(std::size_t rows);
+    void sum_hour(ClosedPart& part, std::uint64_t sequence);
+    void close_hour();
+    void encode_hour(std::size_t rows);
     Change no_change() const;
     void adopt(const Change& change);
     void set_problem(const std::string& problem);
@@ -132,9 +148,12 @@ private:
     std::uint64_t next_segment_ = 1;
     std::optional<SegmentWriter> segment_;  // none before the first interval
     Rollup rollup_;
-    Rollup closed_;                // the part before, while it is encoded
-    std::vector<NewEntry> parts_;  // of minutes, encoded but not committed yet
-    LossCounts carried_{};         // losses of intervals that could not be stored
+    Rollup closed_;                  // the part before, while it is encoded
+    std::vector<ClosedPart> parts_;  // of minutes, encoded but not committed yet
+    EndpointRollup hour_;            // of minutes that are committed
+    EndpointRollup closed_hour_;     // the one before, while it is encoded
+    std::vector<NewEntry> hours_;    // for the endpoint table, not committed yet
+    LossCounts carried_{};           // losses of intervals that could not be stored
 
     mutable std::mutex mutex_;
     Published published_;

@@ -52,6 +52,7 @@ int info(const Archive& archive, const Arguments& arguments) {
                                 {"flows", one.flows},
                                 {"requests", one.requests},
                                 {"lookups", one.lookups},
+                                {"endpoints", one.endpoints},
                                 {"bytes", one.bytes}});
         }
         const Json out = {{"path", about->path},
@@ -59,6 +60,7 @@ int info(const Archive& archive, const Arguments& arguments) {
                           {"in_use", about->is_in_use},
                           {"intervals", table_json(about->detail)},
                           {"minutes", table_json(about->minute)},
+                          {"endpoints", table_json(about->endpoint)},
                           {"segments", segments},
                           {"used_bytes", about->used_bytes},
                           {"file_bytes", about->file_bytes},
@@ -70,12 +72,14 @@ int info(const Archive& archive, const Arguments& arguments) {
                 about->is_in_use ? "in use by a Weir" : "not in use");
     print_table("intervals", about->detail);
     print_table("minutes", about->minute);
+    print_table("endpoints", about->endpoint);
     for (const auto& one : about->segments) {
-        std::printf("segment %-6llu %8llu flows %8llu requests %8llu lookups %8llu texts %9.1f MiB\n",
-                    static_cast<unsigned long long>(one.number), static_cast<unsigned long long>(one.flows),
-                    static_cast<unsigned long long>(one.requests),
-                    static_cast<unsigned long long>(one.lookups), static_cast<unsigned long long>(one.texts),
-                    mib(one.bytes));
+        std::printf(
+            "segment %-6llu %8llu flows %8llu requests %8llu lookups %8llu endpoints %8llu texts %9.1f MiB\n",
+            static_cast<unsigned long long>(one.number), static_cast<unsigned long long>(one.flows),
+            static_cast<unsigned long long>(one.requests), static_cast<unsigned long long>(one.lookups),
+            static_cast<unsigned long long>(one.endpoints), static_cast<unsigned long long>(one.texts),
+            mib(one.bytes));
     }
     std::printf("used %.1f MiB, free in the file %.1f MiB, at most %.1f MiB\n", mib(about->used_bytes),
                 mib(about->file_bytes - std::min(about->file_bytes, about->used_bytes)),

@@ -1,7 +1,7 @@
 // Stored blocks, the subjects of a segment and rows that refer to them, from any bytes.
 //
-// Input: u8 which part of rows; then blocks, each with its length (u16, little-endian) in front. Their
-// checksums are made right, and they are read as what they say they are.
+// Input: u8 which part of rows, 0x80 more for those of the endpoint table; then blocks, each with its length
+// (u16, little-endian) in front. Their checksums are made right, and they are read as what they say they are.
 #include <algorithm>
 #include <vector>
 
@@ -61,10 +61,12 @@ std::vector<std::vector<std::uint8_t>> read_input(ByteReader& in) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     ByteReader in(Bytes(data, size));
-    const Part part = kRowParts[in.fixed<std::uint8_t>() % kRowParts.size()];
+    const auto kind = in.fixed<std::uint8_t>();
+    const bool by_endpoint = (kind & 0x80) != 0;
+    const Part part = kRowParts[(kind & 0x7f) % kRowParts.size()];
     const auto blocks = read_input(in);
     Segment segment;
-    segment.begin(part);
+    segment.begin(by_endpoint ? Part::endpoints : part);
     for (const auto& block : blocks) {
         const auto reader = BlockReader::open(block);
         if (reader) segment.add({1, reader->part(), reader->first()}, block);
@@ -76,6 +78,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const auto reader = BlockReader::open(block);
         if (!reader || reader->part() != part) continue;
         read_some(*reader);
+        if (by_endpoint) {
+            const auto rows = check_endpoint_rows(*reader, segment);
+            check(!rows || *rows <= reader->rows(), "no more rows than there are");
+            continue;
+        }
         Batch batch;
         std::vector<std::uint8_t> lost;
         if (!read_rows(*reader, segment, batch, lost)) continue;

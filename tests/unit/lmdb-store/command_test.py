@@ -48,7 +48,7 @@ def on_a_live_store(path):
 
 def on_a_closed_store(path, rows, written):
     about = json.loads(run("info", path, "--format", "json"))
-    check(not about["in_use"] and about["format"] == 2 and about["minutes"]["rows"] > 0, f"info: {about}")
+    check(not about["in_use"] and about["format"] == 3 and about["minutes"]["rows"] > 0, f"info: {about}")
     verdict = json.loads(run("check", path, "--format", "json"))
     check(verdict["damage"] == [] and verdict["rows"] > rows, f"check: {verdict}")
 

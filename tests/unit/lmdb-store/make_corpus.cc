@@ -4,6 +4,7 @@
 #include <fstream>
 #include <string>
 
+#include "lmdb-store/rollup.h"
 #include "tests/unit/lmdb-store/support.h"
 
 namespace {
@@ -19,7 +20,7 @@ void put(std::ofstream& out, const Block& block) {
     out.write(reinterpret_cast<const char*>(block.data()), static_cast<std::streamsize>(block.size()));
 }
 
-// One batch, as many files as there are parts.
+// One batch, as many files as there are parts, and one of its rows by endpoint.
 void make(const fs::path& directory, const std::string& name, std::size_t rows, std::size_t samples) {
     Random random(rows);
     const Shape shape{
@@ -30,6 +31,24 @@ void make(const fs::path& directory, const std::string& name, std::size_t rows, 
         out.put(static_cast<char>(i));
         for (const auto& block : encoded.segment) put(out, block.block);
         for (const Block& block : encoded.blocks(kRowParts[i])) put(out, block);
+    }
+    Rollup rollup;
+    EndpointRollup hour;
+    const auto batch = make_batch(random, kStart, shape);
+    SegmentWriter segment(1, *batch, {kStart, std::uint64_t{1} << 30});
+    const RowSubjects& subjects = segment.number_rows(*batch);
+    rollup.add(*batch, subjects, make_entry(*batch, subjects, 1).header);
+    rollup.encode(rows * kRowParts.size() + 1);
+    ClosedPart part = rollup.take();
+    hour.add(part.minute.header, 1, *part.by_endpoint);
+    const NewEntry entry = hour.take();
+    SegmentWriter::Marks marks;
+    for (std::size_t i = 0; i < kRowParts.size(); i++) {
+        if (entry.blocks[i].empty()) continue;
+        std::ofstream out(directory / (name + "-endpoints-" + std::to_string(i)), std::ios::binary);
+        out.put(static_cast<char>(0x80 | i));
+        for (const auto& block : segment.unwritten(marks)) put(out, block.block);
+        for (const Block& block : entry.blocks[i]) put(out, block);
     }
 }
 

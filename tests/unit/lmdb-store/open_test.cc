@@ -52,7 +52,7 @@ void set_format(const std::string& directory, std::uint32_t version) {
     MDB_txn* txn = nullptr;
     MDB_dbi dbi = 0;
     mdb_env_create(&env);
-    mdb_env_set_maxdbs(env, 4);
+    mdb_env_set_maxdbs(env, 5);
     cr_assert_eq(mdb_env_open(env, directory.c_str(), 0, 0600), 0);
     mdb_txn_begin(env, nullptr, 0, &txn);
     mdb_dbi_open(txn, "meta", 0, &dbi);
@@ -261,7 +261,7 @@ Test(open, a_newer_format_is_refused_and_left_alone) {
     Fixture fixture({.path = directory.path()});
     const auto opened = fixture.try_open();
     cr_assert(!opened && opened.error().code == ErrorCode::storage);
-    cr_assert(opened.error().message.find("newer Weir (format 3)") != std::string::npos, "%s",
+    cr_assert(opened.error().message.find("newer Weir (format 4)") != std::string::npos, "%s",
               opened.error().message.c_str());
     cr_assert(directory.names("data.mdb.damaged-").empty());
     cr_assert(!fixture.try_open().has_value(), "refused once, and taken then");
@@ -358,7 +358,7 @@ std::size_t pages_in_use(const std::string& directory) {
     MDB_env* env = nullptr;
     MDB_txn* txn = nullptr;
     mdb_env_create(&env);
-    mdb_env_set_maxdbs(env, 4);
+    mdb_env_set_maxdbs(env, 5);
     cr_assert_eq(mdb_env_open(env, directory.c_str(), MDB_RDONLY, 0600), 0);
     cr_assert_eq(mdb_txn_begin(env, nullptr, MDB_RDONLY, &txn), 0);
     std::size_t out = 0;
@@ -367,7 +367,7 @@ std::size_t pages_in_use(const std::string& directory) {
         cr_assert_eq(mdb_stat(txn, dbi, &stat), 0);
         out += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
     }
-    for (const char* name : {"meta", "detail", "minute", "segment"}) {
+    for (const char* name : {"meta", "detail", "minute", "endpoint", "segment"}) {
         MDB_dbi dbi = 0;
         cr_assert_eq(mdb_dbi_open(txn, name, 0, &dbi), 0);
         cr_assert_eq(mdb_stat(txn, dbi, &stat), 0);
@@ -399,6 +399,32 @@ Test(open, check_looks_at_every_page_in_use) {
         }
         cr_assert_eq(found, used, "byte %zu: %zu of %zu", at, found, used);
     }
+}
+
+// A longer key would be read from what stands behind it.
+Test(open, check_looks_at_the_size_of_each_key) {
+    TempDirectory directory;
+    const std::string good = make_history(60, {.l4_rows = 30, .l7_rows = 30});
+    const std::string file = directory.file("data.mdb");
+    int changed = 0;
+    int found = 0;
+    for (std::size_t page = 2; page < good.size() / kPage; page++) {
+        const auto number_at = [&](std::size_t at) {
+            return std::size_t{static_cast<unsigned char>(good[page * kPage + at])} |
+                   std::size_t{static_cast<unsigned char>(good[page * kPage + at + 1])} << 8;
+        };
+        if (number_at(10) != 2) continue;  // no leaf
+        const std::size_t node = number_at(16);
+        if (node + 8 > kPage || number_at(node + 6) != kKeySize) continue;
+        std::string bad = good;
+        bad[page * kPage + node + 6] = kKeySize + 1;
+        write_file(file, bad);
+        const auto report = check_file(file);
+        changed++;
+        found += report->state == FileState::damaged ? 1 : 0;
+    }
+    // The others are not in use any more.
+    cr_assert_gt(found, 3, "%d of %d", found, changed);
 }
 
 // Two values in the same page: the first that is dropped would take the other with it.
