@@ -75,13 +75,16 @@ static __always_inline void stat_add(__u32 which, __u64 n)
 		*count += n;
 }
 
+static __always_inline struct conn *conn_stored(const struct sock *sk)
+{
+	return sk->sk_bpf_storage ? bpf_sk_storage_get(&conns, (void *)sk, NULL, 0) : NULL;
+}
+
 static __always_inline struct conn *conn_get(const struct sock *sk)
 {
 	__u32 place = conn_table_find(sk);
 
-	if (place)
-		return conn_at(place - 1);
-	return sk->sk_bpf_storage ? bpf_sk_storage_get(&conns, (void *)sk, NULL, 0) : NULL;
+	return place ? conn_at(place - 1) : conn_stored(sk);
 }
 
 /* The storage of sk, made when missing. NULL, and counted, when the kernel refuses. */
@@ -143,6 +146,7 @@ static __always_inline struct http_conn *http_make_room(const struct sock *sk, s
 		return bpf_sk_storage_get(&http_conns, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	hc = http_at(conn->place - 1);
 	if (hc && !conn->has_http) {
+		conn->http_absent = 0;
 		__builtin_memset(&hc->http, 0, sizeof(hc->http));
 		__builtin_memset(&hc->record, 0, offsetof(struct weir_http_record, head));
 	}
@@ -231,6 +235,13 @@ static __always_inline bool is_v4_mapped(const __u8 *address)
 	return !words[0] && !words[1] && words[2] == bpf_htonl(0xffff);
 }
 
+static __always_inline bool is_unspecified(const __u8 *address)
+{
+	const __u64 *words = (const __u64 *)address;
+
+	return !words[0] && !words[1];
+}
+
 static __always_inline void copy_v6(__u8 *out, const __be32 *addr)
 {
 	__u32 *words = (__u32 *)out;
@@ -297,6 +308,13 @@ static __always_inline void conn_settled(struct conn *conn)
 		conn->settled = 1;
 		stat_add(WEIR_STAT_SETTLED, 1);
 	}
+}
+
+/* Takes the connection's end upon whoever sees it first; false for all others. The socket's port is given back a moment
+ * before its state says that it is closed, so a walk may see the end as well. */
+static __always_inline bool conn_ends(struct conn *conn)
+{
+	return __sync_lock_test_and_set(&conn->role, ROLE_NONE) == ROLE_CONNECTION;
 }
 
 /* Both are 16 bytes; the kernel pads names with zeros. Plain loads cost less than a helper's call. */
@@ -374,8 +392,7 @@ struct tcp_counters {
 
 static __always_inline bool tcp_is_past_fin(__u8 state)
 {
-	return state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING || state == TCP_LAST_ACK ||
-	       state == TCP_TIME_WAIT;
+	return 1u << state & (1 << TCP_FIN_WAIT1 | 1 << TCP_FIN_WAIT2 | 1 << TCP_CLOSING | 1 << TCP_LAST_ACK | 1 << TCP_TIME_WAIT);
 }
 
 /*
@@ -383,9 +400,9 @@ static __always_inline bool tcp_is_past_fin(__u8 state)
  * could not be handed to the device and was sent anew; the sequence numbers count a SYN and a FIN, and
  * the walk may read them half moved. Neither is ever too low when both rest, so the smaller is right.
  */
-static __always_inline __u64 tcp_payload_sent(const struct sock *sk, const struct tcp_sock *tp, bool outgoing)
+static __always_inline __u64 tcp_payload_sent(const struct sock *sk, const struct tcp_sock *tp, bool outgoing,
+					      __u64 sent, __u64 again)
 {
-	__u64 sent = tp->bytes_sent, again = tp->bytes_retrans;
 	__u64 sequence = tp->bytes_acked + (__u32)(tp->snd_nxt - tp->snd_una);
 	__u64 flags = outgoing;
 
@@ -405,10 +422,11 @@ static __always_inline __u64 tcp_without_fin(const struct sock *sk, __u64 receiv
 static __always_inline void tcp_read_counters(const struct sock *sk, const struct tcp_sock *tp, bool outgoing,
 					      struct tcp_counters *out)
 {
-	__u64 received = tp->bytes_received;
+	__u64 received = tp->bytes_received, sent = tp->bytes_sent;
 
-	out->sent = tcp_payload_sent(sk, tp, outgoing);
+	barrier(); /* a segment counts as sent again before it counts as sent */
 	out->retransmits = tp->total_retrans;
+	out->sent = tcp_payload_sent(sk, tp, outgoing, sent, out->retransmits ? tp->bytes_retrans : 0);
 	barrier(); /* the FIN's flag is read last */
 	out->received = tcp_without_fin(sk, received);
 }

@@ -33,7 +33,8 @@ struct conn {
 	__u8 settled;	      /* counted in WEIR_STAT_SETTLED */
 	__u8 has_http;	      /* there is an http_conn beside it */
 	__u8 rested;	      /* walks that found it at rest, up to RESTED_LONG; without a role: that found it so */
-	__u8 reserved[5];
+	__u8 http_absent;     /* what stands beside it in the table says HTTP_ABSENT */
+	__u8 reserved[4];
 	__u64 established_at; /* boot time, ns; 0 = before the start */
 	struct weir_conn_id id;
 };

@@ -94,13 +94,22 @@ static __always_inline __u32 conn_find_in(const struct conn_bucket *bucket, __u3
 	return bucket->places[3] == (__u64)sk ? at + 4 : 0;
 }
 
-/* Where sk stands, from 1; 0 = it has no place. */
-static __always_inline __u32 conn_table_find(const struct sock *sk)
+/* The bucket that sk's address leads to, and where sk stands, from 1; 0 = it has no place. */
+static __always_inline struct conn_bucket *conn_bucket_with(const struct sock *sk, __u32 *place)
 {
 	__u32 at = conn_bucket_of(sk);
 	struct conn_bucket *bucket = bpf_map_lookup_elem(&conn_buckets, &at);
 
-	return bucket ? conn_find_in(bucket, at, sk) : 0;
+	*place = bucket ? conn_find_in(bucket, at, sk) : 0;
+	return bucket;
+}
+
+static __always_inline __u32 conn_table_find(const struct sock *sk)
+{
+	__u32 place;
+
+	conn_bucket_with(sk, &place);
+	return place;
 }
 
 static __always_inline bool conn_place_take(struct conn_bucket *bucket, __u32 at, __u32 way, const struct sock *sk)
@@ -134,15 +143,13 @@ static __always_inline __u32 conn_way_before(const struct conn_bucket *bucket, c
 
 static __always_inline void conn_place_clear(struct conn *conn, __u32 at)
 {
-	struct http_conn *hc;
+	struct http_conn *hc = conn->http_absent ? NULL : http_at(at);
 
-	__builtin_memset(conn, 0, sizeof(*conn));
-	conn->place = at + 1;
-	if (!follow_http && !follow_dns)
-		return;
-	hc = http_at(at);
 	if (hc)
 		hc->http.phase = HTTP_ABSENT;
+	__builtin_memset(conn, 0, sizeof(*conn));
+	conn->http_absent = 1;
+	conn->place = at + 1;
 }
 
 /* Of sk, a new one if it has none: all zeros but for where it stands. NULL when there is no room. */
@@ -173,21 +180,27 @@ static __always_inline struct conn *conn_table_get(const struct sock *sk)
 	return conn;
 }
 
-/* Gives back a place; nothing for a connection that has none. It must not be used any more. */
-static __always_inline void conn_table_leave(struct conn *conn)
+/* Gives back a place, from 0, unless somebody else has. It must not be used any more. */
+static __always_inline void conn_place_leave(struct conn_bucket *bucket, __u32 place, struct conn *conn)
 {
-	__u32 place = conn->place - 1, at = place / CONN_WAYS, way = place % CONN_WAYS;
-	struct conn_bucket *bucket;
+	__u32 way = place % CONN_WAYS;
 
 	if (!conn->place)
 		return;
 	conn->role = ROLE_NONE;
 	conn->place = 0;
-	bucket = bpf_map_lookup_elem(&conn_buckets, &at);
-	if (!bucket)
-		return;
 	bucket->left[way] = bpf_jiffies64();
 	bucket->places[way] |= 1;
+}
+
+/* The same where only the connection is known; nothing for one that has no place. */
+static __always_inline void conn_table_leave(struct conn *conn)
+{
+	__u32 place = conn->place - 1, at = place / CONN_WAYS;
+	struct conn_bucket *bucket = conn->place ? bpf_map_lookup_elem(&conn_buckets, &at) : NULL;
+
+	if (bucket)
+		conn_place_leave(bucket, place, conn);
 }
 
 #endif /* WEIR_CONN_TABLE_H */

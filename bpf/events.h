@@ -70,17 +70,18 @@ enum weir_tcp_flags {
 	WEIR_TCP_ADOPTED = 8,	  /* with ESTABLISHED: its begin was not seen */
 	WEIR_TCP_RESET = 16,	  /* with CLOSED: this end had not said that it was done; with FAILED: by an error
 				   * of the connection, its program did not give up */
-	WEIR_TCP_FOLDED = 32,	  /* of flows that found no room: of the id, only the direction counts */
+	WEIR_TCP_UNSENT = 32,	  /* with FAILED: before there was a SYN. Without an error: the route's */
+	WEIR_TCP_FOLDED = 64,	  /* of flows that found no room: of the id, only the direction counts */
 };
 
 /* Every combination of the flags above but the last is below this. */
-#define WEIR_TCP_FLAGS_END 32
+#define WEIR_TCP_FLAGS_END 64
 
 /* What a TCP connection did since its last record. */
 struct weir_tcp_record {
 	__u32 kind;  /* WEIR_RECORD_TCP */
 	__u32 flags; /* enum weir_tcp_flags */
-	__u64 time;  /* boot time, ns */
+	__u64 time;  /* boot time, ns; of the last packet with CLOSED and FAILED */
 	struct weir_conn_id id;
 	__u64 bytes_sent;     /* payload sent for the first time */
 	__u64 bytes_received; /* payload received in order */
@@ -90,6 +91,27 @@ struct weir_tcp_record {
 	__u32 error;	      /* errno of a failed connect */
 };
 WEIR_ASSERT(sizeof(struct weir_tcp_record) == 120);
+
+/* Connects that are under way, or have failed before there was a SYN (attempts.h): a map that both sides write. */
+#define WEIR_ATTEMPTS 1024
+#define WEIR_ATTEMPT_CLAIMED 1
+
+/*
+ * Ticks are a clock that costs a load: user space counts them, some times a second, none sooner than this after the
+ * last. While it does not come to that nothing grows old. The first is above what `since` says otherwise.
+ */
+#define WEIR_TICK_NS 100000000
+#define WEIR_TICK_FIRST 2
+#define WEIR_ATTEMPT_OLD 4 /* ticks, at least 300 ms: no connect is under way for as long as this */
+
+struct weir_attempt {
+	__u64 since;  /* tick; 0 = free; or claimed by who writes it */
+	__u64 sk;
+	__u32 thread; /* in the initial PID namespace */
+	__u32 reserved;
+	struct weir_conn_id id;
+};
+WEIR_ASSERT(sizeof(struct weir_attempt) == 96);
 
 enum weir_http_flags {
 	WEIR_HTTP_SERVER = 1,	     /* the requests were received here */
@@ -289,6 +311,7 @@ enum weir_stat {
 	WEIR_STAT_HTTP_CONTENDED,	 /* calls not looked at: another CPU held the connection for too long */
 	WEIR_STAT_TLS_FULL,		 /* TLS connections that found no room */
 	WEIR_STAT_TLS_NO_SOCKET,	 /* requests under TLS whose socket did not become known */
+	WEIR_STAT_ATTEMPT_UNNOTED,	 /* connects that found no room to be noted: a failure before a SYN is missed */
 	WEIR_STAT_CHUNK_LOST,		 /* pieces of HTTP/2 that found the ring full or were not readable */
 	WEIR_STAT_MAX,
 };

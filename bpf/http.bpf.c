@@ -322,7 +322,7 @@ static __always_inline bool walk_placed(__u64 address, struct conn *conn)
 	if (walk_passes_by(conn))
 		return true;
 	if (is_another(conn, sk))
-		return conn->role == ROLE_NONE || walk_gone(conn);
+		return conn->role == ROLE_NONE || walk_gone(sk, as_tcp(sk), conn);
 	return walk_live(sk, as_tcp(sk), conn, true);
 }
 

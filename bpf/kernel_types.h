@@ -99,6 +99,7 @@ struct tcp_sock {
 	__u64 bytes_retrans;
 	__u64 bytes_acked;
 	__u64 bytes_received;
+	__u64 tcp_mstamp; /* when a packet was sent or received last: monotonic, us */
 	__u32 rcv_nxt;
 	__u32 copied_seq;
 	__u32 snd_nxt;
@@ -145,6 +146,7 @@ struct css_set {
 
 struct task_struct {
 	unsigned int flags;
+	int pid;
 	int tgid;
 	struct task_struct *group_leader;
 	struct css_set *cgroups;

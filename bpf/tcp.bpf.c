@@ -10,7 +10,7 @@
  * The tracing logic stands in static functions over a socket; the entries at the end
  * only bring them their arguments, so that other attach types can share it.
  */
-#include "conn.h"
+#include "attempts.h"
 #include "tcp_folds.h"
 #include "walk.h"
 #include <asm-generic/errno.h>
@@ -18,6 +18,7 @@
 /* Written once at load. */
 const volatile __u32 ring_wake_bytes = 0;
 const volatile __u8 follow_http = 0, follow_udp = 0, follow_dns = 0;
+const volatile __u8 follow_attempts = 0; /* connects that fail before there is a SYN */
 const volatile __u32 udp_bound_idle_walks = 1;
 
 /* Set to 0 by user space. A walk that has filled the records pauses: they are read, and it goes on from there. */
@@ -27,6 +28,10 @@ __u32 walk_last = 0;
 /* A connection that was established after this moment (boot time, ns) and was not seen to be accepted is left
  * to the next walk, so that it is not reported as the listener's and a moment later as its owner's. */
 __u64 walk_unowned_since = 0;
+
+/* Told by user space some times a second: the tick; the boot time of the last one, and how far that is ahead of the
+ * monotonic clock, which rests while the machine sleeps (ns). */
+__u64 ticks = WEIR_TICK_FIRST, tick_time = 0, boot_ahead = 0;
 
 /* The bucket of the table that the next run begins with: set to 0 by user space, then where the last run ended. */
 __u32 walk_bucket = 0;
@@ -41,8 +46,34 @@ static __always_inline void report(const struct weir_tcp_record *record)
 		tcp_fold(record);
 }
 
+/* Its error is found by user space. */
+static __noinline int attempt_failed(const struct weir_attempt *attempt)
+{
+	struct weir_tcp_record record = {.kind = WEIR_RECORD_TCP, .time = bpf_ktime_get_boot_ns()};
+
+	record.flags = WEIR_TCP_FAILED | WEIR_TCP_UNSENT;
+	record.id = attempt->id;
+	report(&record);
+	return 0;
+}
+
+/* What is here is of a socket that had this address before, and whose end was not seen. */
+static __noinline int report_gone(struct conn *conn)
+{
+	struct weir_tcp_record record;
+
+	if (!conn)
+		return 0;
+	conn_settled(conn);
+	fill_gone_record(&record, conn);
+	report(&record);
+	return 0;
+}
+
 static __always_inline void connection_begins(const struct sock *sk, struct conn *conn)
 {
+	if (conn->role == ROLE_CONNECTION && conn->established != NOT_ESTABLISHED)
+		report_gone(conn);
 	conn->sent = 0;
 	conn->received = 0;
 	conn->retransmits = 0;
@@ -56,14 +87,19 @@ static __always_inline void connection_begins(const struct sock *sk, struct conn
 /* Its ends are looked at when it is established or was not: it has no port of its own yet. */
 static __always_inline void on_connect(const struct sock *sk)
 {
-	struct conn *conn = conn_create(sk);
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct conn *conn;
 
+	if (follow_attempts)
+		attempt_is_sent(sk, task->pid);
+	conn = conn_create(sk);
 	if (!conn)
 		return;
 	connection_begins(sk, conn);
 	conn->id.direction = WEIR_OUTGOING;
 	conn->id.owner = WEIR_OWNER_NONE;
-	conn_set_owner_current(conn);
+	if (!(task->flags & PF_KTHREAD))
+		id_set_owner(&conn->id, task);
 }
 
 static __always_inline void on_listen(const struct sock *sk)
@@ -83,8 +119,7 @@ static __always_inline void on_established(const struct sock *sk, int old)
 		return;
 	id_set_endpoints(&conn->id, sk);
 	if (conn->role != ROLE_CONNECTION || conn->established != NOT_ESTABLISHED) {
-		/* accepted; or a connect that began before the start; or what is here is of a socket that had this
-		 * address before, and whose end was not seen */
+		/* accepted; or a connect that began before the start; or of another connection */
 		tp = bpf_skc_to_tcp_sock((void *)sk);
 		if (!tp)
 			return;
@@ -96,7 +131,8 @@ static __always_inline void on_established(const struct sock *sk, int old)
 			stat_add(WEIR_STAT_ACCEPTED, 1);
 	}
 	id_note_peer(&conn->id);
-	conn->established_at = bpf_ktime_get_boot_ns();
+	/* to a tick where no request tells its connection's age */
+	conn->established_at = follow_http ? bpf_ktime_get_boot_ns() : tick_time;
 	conn->established = ESTABLISHED_NEW;
 }
 
@@ -113,6 +149,8 @@ static __always_inline __u32 connect_error(const struct sock *sk, const struct t
 	return tp->total_retrans ? ETIMEDOUT : ECONNABORTED;
 }
 
+#define STATES_OF_CONNECT (1 << TCP_CLOSE | 1 << TCP_SYN_SENT | 1 << TCP_SYN_RECV)
+
 struct connection_end {
 	__u32 flags, error;
 };
@@ -127,8 +165,16 @@ static __always_inline bool find_end(const struct sock *sk, const struct tcp_soc
 		if (conn->id.direction != WEIR_OUTGOING)
 			return false;
 		id_set_endpoints(&conn->id, sk);
+		if (!(1 << old & STATES_OF_CONNECT)) {
+			/* it was established, and that was not seen */
+			conn->established_at = tick_time;
+			end->flags = WEIR_TCP_ESTABLISHED | WEIR_TCP_CLOSED;
+			break;
+		}
 		end->flags = sk->sk_err ? WEIR_TCP_FAILED | WEIR_TCP_RESET : WEIR_TCP_FAILED;
 		end->error = connect_error(sk, tp);
+		if (end->error == EADDRNOTAVAIL)
+			end->flags |= WEIR_TCP_UNSENT;
 		return true;
 	case ESTABLISHED_NEW:
 		end->flags = established_flags(conn) | WEIR_TCP_CLOSED;
@@ -149,7 +195,7 @@ static __always_inline void fill_last_record(struct weir_tcp_record *record, con
 
 	record->kind = WEIR_RECORD_TCP;
 	record->flags = end->flags;
-	record->time = bpf_ktime_get_boot_ns();
+	record->time = tp->tcp_mstamp * 1000 + boot_ahead;
 	record->id = conn->id;
 	tcp_read_counters(sk, tp, conn->id.direction == WEIR_OUTGOING, &now);
 	record->bytes_sent = SETTLE(conn->sent, now.sent);
@@ -189,10 +235,12 @@ static __always_inline void report_end(const struct sock *sk, const struct tcp_s
 static __always_inline void on_close(const struct sock *sk, int old)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
-	struct conn *conn = conn_get(sk);
+	__u32 place;
+	struct conn_bucket *bucket = conn_bucket_with(sk, &place);
+	struct conn *conn = place ? conn_at(place - 1) : conn_stored(sk);
 	bool has_ended = true;
 
-	if (!tp)
+	if (!tp || !bucket)
 		return;
 	if (!conn) {
 		if (old != TCP_LISTEN && old != TCP_CLOSE && old != TCP_SYN_RECV)
@@ -204,11 +252,12 @@ static __always_inline void on_close(const struct sock *sk, int old)
 	if (conn->has_http)
 		has_ended = http_on_close(sk, tp, http_of(sk, conn));
 	conn_settled(conn);
-	conn->role = ROLE_NONE;
+	if (!conn_ends(conn))
+		return;
 	id_set_listener(&conn->id);
 	report_end(sk, tp, conn, old);
-	if (has_ended)
-		conn_table_leave(conn);
+	if (has_ended && place)
+		conn_place_leave(bucket, place - 1, conn);
 }
 
 /*
@@ -246,7 +295,7 @@ static __always_inline void on_state_change(const struct sock *sk, int old, int 
 {
 	struct conn *conn;
 
-	if (!(1 << new & STATES_OF_INTEREST) || sk->sk_protocol != IPPROTO_TCP || !is_inet(sk))
+	if (!(1 << new & STATES_OF_INTEREST) || sk->sk_protocol != IPPROTO_TCP)
 		return;
 	switch (new) {
 	case TCP_SYN_SENT:
@@ -324,6 +373,48 @@ int BPF_PROG(weir_synack, const struct sock *sk, const struct request_sock *req)
 {
 	on_synack_again(sk, req);
 	return 0;
+}
+
+/* The kernel's hooks may refuse a connect; these always let it pass: 1. Where it goes may be changed behind them. */
+SEC("cgroup/connect4")
+int weir_connect4(struct bpf_sock_addr *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct weir_attempt *attempt;
+
+	/* an address of another family is refused whatever it is: nobody is asked for */
+	if (ctx->protocol != IPPROTO_TCP || ctx->user_family != AF_INET)
+		return 1;
+	attempt = attempt_begin(sk);
+	if (!attempt)
+		return 1;
+	set_v4_mapped(attempt->id.local, sk->src_ip4);
+	set_v4_mapped(attempt->id.remote, ctx->user_ip4);
+	attempt->id.remote_port = bpf_ntohs((__u16)ctx->user_port);
+	attempt_noted(attempt);
+	return 1;
+}
+
+SEC("cgroup/connect6")
+int weir_connect6(struct bpf_sock_addr *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	__be32 remote[4] = {ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]};
+	__be32 local[4] = {sk->src_ip6[0], sk->src_ip6[1], sk->src_ip6[2], sk->src_ip6[3]};
+	struct weir_attempt *attempt;
+
+	if (ctx->protocol != IPPROTO_TCP || ctx->user_family != AF_INET6)
+		return 1;
+	attempt = attempt_begin(sk);
+	if (!attempt)
+		return 1;
+	copy_v6(attempt->id.local, local);
+	copy_v6(attempt->id.remote, remote);
+	if (is_v4_mapped(attempt->id.remote) && is_unspecified(attempt->id.local))
+		set_v4_mapped(attempt->id.local, 0);
+	attempt->id.remote_port = bpf_ntohs((__u16)ctx->user_port);
+	attempt_noted(attempt);
+	return 1;
 }
 
 SEC("iter/bpf_sk_storage_map")

@@ -137,15 +137,9 @@ static __always_inline bool walk_stored(const struct sock *sk, struct conn *conn
 	return !tp || walk_live(sk, tp, conn, false);
 }
 
-/* The end of this connection was not seen: its socket says something else by now. False when the records are full. */
-static __always_inline bool walk_gone(struct conn *conn)
+/* The last report of an established connection whose end was not seen, without its last bytes. */
+static __always_inline void fill_gone_record(struct weir_tcp_record *record, struct conn *conn)
 {
-	struct weir_tcp_record *record = walk_room();
-
-	if (!record)
-		return false;
-	conn_settled(conn);
-	conn->role = ROLE_NONE;
 	__builtin_memset(record, 0, sizeof(*record));
 	record->kind = WEIR_RECORD_TCP;
 	record->time = bpf_ktime_get_boot_ns();
@@ -153,6 +147,40 @@ static __always_inline bool walk_gone(struct conn *conn)
 	record->flags = conn->established == ESTABLISHED_NEW ? established_flags(conn) | WEIR_TCP_CLOSED :
 								WEIR_TCP_CLOSED;
 	conn->established = NOT_ESTABLISHED;
+}
+
+/* A socket that was freed keeps its counters until another begins at its address; its port was given back. */
+static __always_inline bool is_last_of(const struct sock *sk, const struct conn *conn)
+{
+	struct weir_conn_id id = {};
+
+	id_set_addresses(&id, &sk->__sk_common);
+	return sk->__sk_common.skc_state == TCP_CLOSE && (!id.local_port || id.local_port == conn->id.local_port) &&
+	       id.remote_port == conn->id.remote_port &&
+	       same_address((const struct address_key *)id.remote, (const struct address_key *)conn->id.remote);
+}
+
+/*
+ * The end of this connection was not seen: its socket is closed, or says something else by now. False when the records
+ * are full.
+ */
+static __always_inline bool walk_gone(const struct sock *sk, const struct tcp_sock *tp, struct conn *conn)
+{
+	struct weir_tcp_record *record = walk_room();
+	struct tcp_counters now;
+
+	if (!record)
+		return false;
+	conn_settled(conn);
+	if (!conn_ends(conn))
+		return true;
+	fill_gone_record(record, conn);
+	if (is_last_of(sk, conn)) {
+		tcp_read_counters(sk, tp, conn->id.direction == WEIR_OUTGOING, &now);
+		record->bytes_sent = SETTLE(conn->sent, now.sent);
+		record->bytes_received = SETTLE(conn->received, now.received);
+		record->retransmits = SETTLE(conn->retransmits, now.retransmits);
+	}
 	walk_count++;
 	conn_table_leave(conn);
 	return true;

@@ -58,8 +58,8 @@ void Enrichment::meet(std::uint32_t netns) {
 
 NatTable::Found Enrichment::find_translation(const weir_conn_id& id) const {
     if (nat_.size() == 0) return {};
-    return nat_.find(id.netns,
-                     {address_of(id.local), address_of(id.remote), id.local_port, id.remote_port, id.transport});
+    return nat_.find(
+        id.netns, {address_of(id.local), address_of(id.remote), id.local_port, id.remote_port, id.transport});
 }
 
 bool Enrichment::catch_up(std::uint64_t now) {
@@ -73,7 +73,11 @@ bool Enrichment::catch_up(std::uint64_t now) {
 }
 
 std::optional<Address> Enrichment::source(const weir_conn_id& id, std::uint64_t time) {
-    return sources_.find(id, time, [&] { return watch_.find(id.netns); });
+    return routes_.source(id, time, [&] { return watch_.find(id.netns); });
+}
+
+std::uint32_t Enrichment::route_error(const weir_conn_id& id, std::uint64_t time) {
+    return routes_.error(id, time, [&] { return watch_.find(id.netns); });
 }
 
 std::optional<Address> Enrichment::client_behind(const weir_conn_id& id) {

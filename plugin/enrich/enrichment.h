@@ -10,9 +10,9 @@
 
 #include "plugin/enrich/containers.h"
 #include "plugin/enrich/domains.h"
+#include "plugin/enrich/kernel_routes.h"
 #include "plugin/enrich/namespace_watch.h"
 #include "plugin/enrich/nat_table.h"
-#include "plugin/enrich/source_addresses.h"
 #include "plugin/flow/identity.h"
 
 namespace weir::enrich {
@@ -40,6 +40,7 @@ public:
     std::string_view domain(std::uint32_t netns, const Address& address, std::uint64_t time) override;
     std::optional<Translation> translation(const weir_conn_id& id, std::uint64_t time) override;
     std::optional<Address> source(const weir_conn_id& id, std::uint64_t time) override;
+    std::uint32_t route_error(const weir_conn_id& id, std::uint64_t time) override;
     std::optional<Address> client_behind(const weir_conn_id& id) override;
     std::string_view container(std::uint64_t cgroup, std::uint32_t pid, std::uint64_t time) override;
 
@@ -53,7 +54,7 @@ private:
     Ledger& ledger_;
     Domains domains_;
     Containers containers_;
-    SourceAddresses sources_;
+    KernelRoutes routes_;
     NatTable nat_;
     NamespaceWatch watch_;
     tsl::robin_set<std::uint32_t> met_;  // namespaces with traffic

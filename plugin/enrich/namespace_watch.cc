@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 
 #include "plugin/base/thread.h"
 
@@ -18,8 +19,9 @@ namespace {
 using std::chrono::milliseconds, std::chrono::seconds;
 
 constexpr seconds kLookEvery{2};
-constexpr int kLookShare = 500;         // looking may take one part in so many of the time
-constexpr milliseconds kLookSoon{100};  // a name is there a moment before its mount
+constexpr int kLookShare = 500;         // looking may take one part in so many of a processor's time
+constexpr milliseconds kLookSoon{100};  // what an event tells of is rarely done yet
+constexpr seconds kMountTakes{60};      // a name that has no mount by then is one that was left behind
 constexpr seconds kListEvery{120};      // connections from before the start end without an event
 constexpr milliseconds kCatchUp{10};
 constexpr milliseconds kFirstLook{3000};
@@ -29,6 +31,12 @@ void add_to(int epoll, int fd, std::uint32_t data) {
     event.events = EPOLLIN;
     event.data.u32 = data;
     epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+std::chrono::nanoseconds thread_time() {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
 }
 
 void poke(int fd) {
@@ -41,13 +49,6 @@ std::size_t most_namespaces() {
     rlimit limit{};
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 16;
     return static_cast<std::size_t>(std::clamp<rlim_t>(limit.rlim_cur / 16, 16, 1024));
-}
-
-// What else stands for the process or mount that a namespace was found by: /proc/PID/ns/net, /proc/PID/net.
-std::string counters_of(const FoundNamespace& found) {
-    constexpr std::string_view kLink = "/ns/net";
-    if (!found.path.ends_with(kLink)) return {};
-    return found.path.substr(0, found.path.size() - kLink.size()) + "/net";
 }
 
 }  // namespace
@@ -108,8 +109,9 @@ void NamespaceWatch::look_soon() { poke(look_fd_); }
 
 std::optional<FoundNamespace> NamespaceWatch::find(std::uint32_t netns) const {
     const std::lock_guard lock(mutex_);
-    const auto at = std::lower_bound(known_.begin(), known_.end(), netns,
-                                     [](const FoundNamespace& one, std::uint32_t inode) { return one.inode < inode; });
+    const auto at =
+        std::lower_bound(known_.begin(), known_.end(), netns,
+                         [](const FoundNamespace& one, std::uint32_t inode) { return one.inode < inode; });
     if (at == known_.end() || at->inode != netns) return std::nullopt;
     return *at;
 }
@@ -163,6 +165,7 @@ void NamespaceWatch::wait() {
         const int fd = static_cast<int>(events[static_cast<std::size_t>(i)].data.u32);
         if (fd != look_fd_ && fd != inotify_fd_) continue;
         drain(fd);
+        look_again_in_ = kLookSoon;
         next_look_ = std::min(next_look_, Steady::now() + kLookSoon);
     }
 }
@@ -182,16 +185,17 @@ void NamespaceWatch::watch_directories() const {
 }
 
 void NamespaceWatch::look() {
-    const auto began = Steady::now();
+    const auto began = thread_time();
     watch_directories();
-    const auto found = find_namespaces();
+    const auto [found, is_mount_due] = find_namespaces();
+    const auto cost = thread_time() - began;  // what is done for a namespace that is found is done once
     let_go_of_the_lost(found);
     const std::size_t most = most_namespaces();
     std::size_t left_out = 0;
     for (const FoundNamespace& one : found) {
         const auto at = watched_.find(one.inode);
         if (at != watched_.end()) {
-            at->second.where.path = one.path;  // what it was found by may be gone by now
+            at->second.where = one;  // what it was found by may be gone by now
         } else if (watched_.size() < most && !has_lost_way_) {
             open_namespace(one);
         } else {
@@ -204,8 +208,16 @@ void NamespaceWatch::look() {
     }
     if (table_ != nullptr) table_->expire(static_cast<std::uint64_t>(clock_.boot_ns()));
     publish(left_out);
-    const auto now = Steady::now();
-    next_look_ = now + std::max<Steady::duration>(kLookEvery, (now - began) * kLookShare);
+    plan_next_look(cost, is_mount_due);
+}
+
+void NamespaceWatch::plan_next_look(std::chrono::nanoseconds cost, bool is_mount_due) {
+    Steady::duration pause = std::max<Steady::duration>(kLookEvery, cost * kLookShare);
+    if (is_mount_due && look_again_in_ < kMountTakes) {
+        pause = std::min(pause, look_again_in_);
+        look_again_in_ *= 2;
+    }
+    next_look_ = Steady::now() + pause;
 }
 
 void NamespaceWatch::let_go_of_the_lost(const std::vector<FoundNamespace>& found) {
@@ -241,9 +253,8 @@ void NamespaceWatch::open_namespace(const FoundNamespace& found) {
         note_problem(entered.error());
         has_lost_way_ = entered.error().code == ErrorCode::internal;
         // it may be seen from outside even where it may not be entered
-        const std::string counters = counters_of(found);
-        if (entered.error().code != ErrorCode::no_privilege || counters.empty()) return;
-        watched.counters = std::make_shared<CounterFiles>(found.inode, counters);
+        if (entered.error().code != ErrorCode::no_privilege || found.process.empty()) return;
+        watched.counters = std::make_shared<CounterFiles>(found.inode, found.process + "/net");
     }
     watched_.emplace(found.inode, std::move(watched));
 }

@@ -3,8 +3,9 @@
 //
 // A socket or file that is open in a namespace keeps it alive, with its devices and addresses. So what stands
 // in the directories of named namespaces is watched, processes are looked through every few seconds, and a
-// namespace that nobody else has is let go at once. Looking takes at most some thousandth of a processor: the
-// more there is to look through, the rarer it gets.
+// namespace that nobody else has is let go at once. A name is there before its mount, of which nothing tells:
+// until it is mounted, looks follow its event ever less closely. Looking takes at most some thousandth of a
+// processor: the more there is to look through, the rarer it gets.
 //
 // start() and stop() belong to one thread, the rest to any.
 #pragma once
@@ -83,6 +84,7 @@ private:
     void drain(int fd) const;
     void watch_directories() const;
     void look();
+    void plan_next_look(std::chrono::nanoseconds cost, bool is_mount_due);
     void let_go_of_the_lost(const std::vector<FoundNamespace>& found);
     void open_namespace(const FoundNamespace& found);
     void follow(Watched& watched);
@@ -101,6 +103,7 @@ private:
     int wait_fd_ = -1;                          // epoll over all
     std::map<std::uint32_t, Watched> watched_;  // of the thread
     Steady::time_point next_look_;
+    Steady::duration look_again_in_ = Steady::duration::max();  // while a mount is due
     bool has_lost_way_ = false;    // could not leave a namespace: no other is entered
     std::atomic<int> readers_{0};  // depth of Reading
     std::atomic<std::uint64_t> overflows_{0};

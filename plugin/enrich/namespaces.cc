@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <string_view>
 
@@ -67,31 +68,47 @@ std::uint32_t inode_of_mount(const std::string& path) {
     return stat(path.c_str(), &file) == 0 ? static_cast<std::uint32_t>(file.st_ino) : 0;
 }
 
+constexpr auto kByInode = [](const FoundNamespace& a, const FoundNamespace& b) { return a.inode < b.inode; };
+
+// Adds what was found by name to what was found by a process; what was found by both keeps the name.
+void prefer(std::vector<FoundNamespace> names, std::vector<FoundNamespace>& out) {
+    for (FoundNamespace& name : names) {
+        const auto at = std::lower_bound(out.begin(), out.end(), name, kByInode);
+        if (at != out.end() && at->inode == name.inode) name.process = at->process;
+    }
+    out.insert(out.begin(), std::make_move_iterator(names.begin()), std::make_move_iterator(names.end()));
+    std::stable_sort(out.begin(), out.end(), kByInode);
+    const auto same = [](const FoundNamespace& a, const FoundNamespace& b) { return a.inode == b.inode; };
+    out.erase(std::unique(out.begin(), out.end(), same), out.end());
+}
+
 }  // namespace
 
-std::vector<FoundNamespace> find_namespaces() {
-    std::vector<FoundNamespace> out;
+FoundNamespaces find_namespaces() {
+    FoundNamespaces found;
+    auto& out = found.all;
+    std::vector<FoundNamespace> names;
     each_name("/proc", [&](int proc, const char* name) {
         if (name[0] < '1' || name[0] > '9') return;
         const std::string link = std::string(name) + "/ns/net";
         const std::uint32_t inode = inode_of_link(proc, link.c_str());
         // most processes share a few namespaces: only their first one needs a path
-        const auto same = [&](const FoundNamespace& found) { return found.inode == inode; };
+        const auto same = [&](const FoundNamespace& one) { return one.inode == inode; };
         if (inode != 0 && std::find_if(out.rbegin(), out.rend(), same) == out.rend()) {
-            out.push_back({inode, "/proc/" + link});
+            out.push_back({inode, "/proc/" + link, std::string("/proc/") + name});
         }
     });
     for (const char* directory : kNamespaceDirectories) {
         each_name(directory, [&](int, const char* name) {
             std::string path = std::string(directory) + "/" + name;
-            if (const std::uint32_t inode = inode_of_mount(path)) out.push_back({inode, std::move(path)});
+            const std::uint32_t inode = inode_of_mount(path);
+            found.has_name_without_mount |= inode == 0;
+            if (inode != 0) names.push_back({inode, std::move(path)});
         });
     }
-    std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.inode < b.inode; });
-    out.erase(
-        std::unique(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.inode == b.inode; }),
-        out.end());
-    return out;
+    std::sort(out.begin(), out.end(), kByInode);
+    prefer(std::move(names), out);
+    return found;
 }
 
 std::uint32_t own_namespace() { return inode_of_link(AT_FDCWD, kOwn); }

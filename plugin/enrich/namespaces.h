@@ -12,15 +12,22 @@
 namespace weir::enrich {
 
 struct FoundNamespace {
-    std::uint32_t inode = 0;  // as flows name it
-    std::string path;         // of a file that stands for it; goes with its process or its mount
+    std::uint32_t inode = 0;   // as flows name it
+    std::string path;          // of a file that stands for it; goes with its mount or its process
+    std::string process = {};  // /proc/PID of one that lived there; empty when there was none
 };
 
 // Where tools mount namespaces by name: `ip netns`, CNI, podman; docker.
 inline constexpr const char* kNamespaceDirectories[] = {"/run/netns", "/run/docker/netns"};
 
-// Each once, sorted by inode. Those of processes first: what has a process is more likely to have traffic.
-std::vector<FoundNamespace> find_namespaces();
+struct FoundNamespaces {
+    std::vector<FoundNamespace> all;      // each once, sorted by inode
+    bool has_name_without_mount = false;  // a tool is about to mount one there, or has left its file behind
+};
+
+// By name wherever there is one: the process that is met there may be a command that is about to end, or a
+// thread that looks in for a moment.
+FoundNamespaces find_namespaces();
 
 // Of the calling thread; 0 when there is no /proc.
 std::uint32_t own_namespace();

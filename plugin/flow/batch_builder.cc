@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <string>
 
 #include "plugin/base/bytes_hash.h"
@@ -18,8 +17,6 @@ struct TextHash {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const { return XXH3_64bits(text.data(), text.size()); }
 };
-
-constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 
 template <typename Row>
 void add_bytes(Row& into, const Row& from) {
@@ -42,7 +39,6 @@ struct DnsKey {
 struct BatchBuilder::Index {
     tsl::robin_map<std::string, StringId, TextHash, std::equal_to<>> strings;
     tsl::robin_map<Flow, std::uint32_t, BytesHash<Flow>, BytesEqual<Flow>> flows;
-    std::vector<std::uint32_t> l4;  // by flow: index into Batch::l4, or kNone
     tsl::robin_map<L7Key, std::uint32_t, BytesHash<L7Key>, BytesEqual<L7Key>> l7;
     tsl::robin_map<DnsKey, std::uint32_t, BytesHash<DnsKey>, BytesEqual<DnsKey>> dns;
     std::string route;
@@ -66,20 +62,19 @@ std::uint32_t BatchBuilder::flow(const Flow& flow) {
     const auto [at, is_new] = index_->flows.try_emplace(flow, next);
     if (is_new) {
         batch_->flows.push_back(flow);
-        index_->l4.push_back(kNone);
+        l4_of_.push_back(kNone);
+        largest_ = std::max(largest_, batch_->flows.size());
     }
     return at->second;
 }
 
 bool BatchBuilder::has_flow(const Flow& flow) const { return index_->flows.contains(flow); }
 
-L4Row& BatchBuilder::l4(std::uint32_t flow) {
-    std::uint32_t& at = index_->l4[flow];
-    if (at == kNone) {
-        at = static_cast<std::uint32_t>(batch_->l4.size());
-        batch_->l4.emplace_back().flow = flow;
-    }
-    return batch_->l4[at];
+L4Row& BatchBuilder::new_l4(std::uint32_t flow) {
+    l4_of_[flow] = static_cast<std::uint32_t>(batch_->l4.size());
+    L4Row& row = batch_->l4.emplace_back();
+    row.flow = flow;
+    return row;
 }
 
 L7Row& BatchBuilder::l7(const L7Key& key) {
@@ -98,6 +93,7 @@ L7Row& BatchBuilder::l7(const L7Key& key, bool& is_new) {
     is_new = found.second;
     if (is_new) {
         L7Row& row = batch_->l7.emplace_back();
+        largest_ = std::max(largest_, batch_->l7.size());
         row.flow = key.flow;
         row.method = key.method;
         row.path = key.path;

@@ -6,8 +6,10 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "plugin/flow/batch.h"
 
@@ -42,14 +44,18 @@ public:
     void set_peer_is_local(std::uint32_t index) { batch_->flows[index].peer_is_local = true; }
     std::size_t flow_count() const { return batch_->flows.size(); }
 
-    L4Row& l4(std::uint32_t flow);
+    L4Row& l4(std::uint32_t flow) {
+        const std::uint32_t at = l4_of_[flow];
+        return at != kNone ? batch_->l4[at] : new_l4(flow);
+    }
     // A new row gets its route from `path`, or from the caller when he asks whether it is new.
     L7Row& l7(const L7Key& key);
     L7Row& l7(const L7Key& key, bool& is_new);
     DnsRow& dns(std::uint32_t flow, std::int16_t rcode);
     // A row of its own each time; how many are worth keeping is the caller's business.
     SlowRow& add_slow();
-    std::size_t l7_count() const { return batch_->l7.size(); }
+    // Flows or requests, whichever are more.
+    std::size_t largest() const { return largest_; }
 
     // Adds all rows of a batch; its time extends this one's.
     void add(const Batch& from);
@@ -58,8 +64,14 @@ public:
     std::unique_ptr<Batch> take();
 
 private:
+    static constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
     struct Index;
+
+    L4Row& new_l4(std::uint32_t flow);
+
     std::unique_ptr<Batch> batch_;
+    std::vector<std::uint32_t> l4_of_;  // by flow: index into Batch::l4, or kNone
+    std::size_t largest_ = 0;
     std::unique_ptr<Index> index_;
 };
 

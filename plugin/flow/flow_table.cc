@@ -51,6 +51,7 @@ std::uint64_t L4Row::*failure_counter(std::uint32_t error) {
         case ENETDOWN:
         case EHOSTDOWN:
         case EACCES:
+        case EINVAL:  // a route of type blackhole
         case ENOPROTOOPT: return &L4Row::connect_unreachable;
         case 0:
         case ECONNRESET:
@@ -123,6 +124,7 @@ FlowTable::~FlowTable() = default;
 
 void FlowTable::set_options(FlowOptions options) {
     options_ = std::move(options);
+    drops_any_ = options_.drop_v6 || options_.drop_loopback || options_.filter;
     dns_.set_options(options_.dns);
     // routes that are known stay known
     if (!(memory_->routes.options() == options_.routes)) memory_->routes = RouteTable(options_.routes);
@@ -131,15 +133,14 @@ void FlowTable::set_options(FlowOptions options) {
 
 // Called before a record is looked at: indexes and string ids do not survive it.
 inline void FlowTable::make_room() {
-    const std::size_t most = with_slack(options_.max_rows);
-    if (rows_.flow_count() >= most || rows_.l7_count() >= most) fold_early();
+    if (rows_.largest() >= with_slack(options_.max_rows)) fold_early();
 }
 
 void FlowTable::on_tcp(const weir_tcp_record& record) {
     now_ = record.time;
     seen_.add(record);
     const bool is_folded = (record.flags & WEIR_TCP_FOLDED) != 0;
-    if (options_.drop_tcp || (!is_folded && is_dropped(record.id))) return;
+    if (options_.drop_tcp || (!is_folded && drops_any_ && is_dropped(record.id))) return;
     make_room();
     L4Row& row = rows_.l4(is_folded ? find_other(record.id) : find_flow(record.id));
     row.bytes_written += record.bytes_sent;
@@ -149,13 +150,22 @@ void FlowTable::on_tcp(const weir_tcp_record& record) {
     row.tcp_closed += (record.flags & WEIR_TCP_CLOSED) != 0;
     if ((record.flags & WEIR_TCP_FAILED) != 0) {
         row.connect_failed++;
-        row.*failure_counter(record.error) += 1;
+        row.*failure_counter(why_failed(record)) += 1;
     }
     if (record.rtt != 0) {
         row.rtt.add(record.rtt);
         row.rtt_var.add(record.rtt_var);
     }
     if (record.id.pid == 0 && (record.flags & WEIR_TCP_ESTABLISHED) != 0) ledger_.add(Loss::owner_unknown);
+}
+
+// A connect that came to nothing before there was a SYN brings no errno: the kernel is asked for the route.
+std::uint32_t FlowTable::why_failed(const weir_tcp_record& record) {
+    constexpr std::uint32_t kAnother = EADDRNOTAVAIL;
+    if ((record.flags & WEIR_TCP_UNSENT) == 0 || record.error != 0) return record.error;
+    if ((record.flags & WEIR_TCP_FOLDED) != 0 || identity_ == nullptr) return kAnother;
+    const std::uint32_t error = identity_->route_error(record.id, now_);
+    return error != 0 ? error : kAnother;
 }
 
 void FlowTable::on_udp(const weir_udp_record& record) {
@@ -379,7 +389,8 @@ std::uint32_t FlowTable::known_flow(const weir_conn_id& key) {
 bool FlowTable::is_client_local(const weir_conn_id& id) {
     if (id.peer_is_local != 0 || identity_ == nullptr) return id.peer_is_local != 0;
     // the kernel side does not see the addresses of sockets that are bound to none
-    if (id.transport == IPPROTO_UDP && memory_->local_addresses.find(address_of(id.remote)) != nullptr) return true;
+    if (id.transport == IPPROTO_UDP && memory_->local_addresses.find(address_of(id.remote)) != nullptr)
+        return true;
     const auto client = identity_->client_behind(id);
     return client && memory_->local_addresses.find(*client) != nullptr;
 }
@@ -415,7 +426,8 @@ bool FlowTable::join_twins() {
         if (twin.is_client()) continue;
         twin.peer_is_local = !twin.peer_is_local;
         if (twin.peer_is_local) {
-            if (twin.transport != Transport::udp || memory_->local_addresses.find(twin.remote) == nullptr) continue;
+            if (twin.transport != Transport::udp || memory_->local_addresses.find(twin.remote) == nullptr)
+                continue;
             rows_.set_peer_is_local(i);
             any = any || rows_.has_flow(twin);
         } else if (rows_.has_flow(twin)) {

@@ -18,13 +18,13 @@
 #include "plugin/flow/batch.h"
 #include "plugin/flow/batch_builder.h"
 #include "plugin/flow/dns_tracker.h"
-#include "plugin/flow/http2_table.h"
 #include "plugin/flow/flow_filter.h"
+#include "plugin/flow/http2_table.h"
 #include "plugin/flow/identity.h"
 #include "plugin/flow/request.h"
 #include "plugin/flow/route_table.h"
-#include "plugin/flow/slow_table.h"
 #include "plugin/flow/seen_counts.h"
+#include "plugin/flow/slow_table.h"
 #include "plugin/source/source.h"
 
 namespace weir {
@@ -76,6 +76,7 @@ private:
     void on_lookup(const weir_conn_id& asked, std::int16_t rcode, std::uint64_t latency) override;
     void on_answer(const weir_conn_id& id, const protocol::DnsMessage& answer, std::uint64_t time) override;
 
+    std::uint32_t why_failed(const weir_tcp_record& record);
     weir_conn_id with_source(const weir_conn_id& id);
     bool is_dropped(const weir_conn_id& id);
     void fold_client_port(std::uint16_t& port) const;
@@ -100,6 +101,7 @@ private:
     void name_local_peers(Batch& batch);
 
     FlowOptions options_;
+    bool drops_any_ = false;
     Ledger& ledger_;
     Identity* const identity_;
     DnsTracker dns_;

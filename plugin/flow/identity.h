@@ -37,6 +37,10 @@ public:
     // The address that a connection sends from whose socket is bound to none.
     virtual std::optional<Address> source(const weir_conn_id& id, std::uint64_t time) = 0;
 
+    // The errno of a connect that found no way to its remote address; 0 when there is one, or it is not
+    // known.
+    virtual std::uint32_t route_error(const weir_conn_id& id, std::uint64_t time) = 0;
+
     // The client's own address, for an incoming connection whose client's address was translated on this
     // host.
     virtual std::optional<Address> client_behind(const weir_conn_id& id) = 0;

@@ -27,14 +27,31 @@ public:
     using Counts = std::array<std::uint64_t, kKernelCounters>;
     using ByNetns = tsl::robin_map<std::uint32_t, Counts>;
 
-    void add(const weir_tcp_record& record);
+    void add(const weir_tcp_record& record) {
+        Counts& counts = of(record.id.netns);
+        counter(counts, KernelCounter::retransmits) += record.retransmits;
+        const bool is_active = record.id.direction == WEIR_OUTGOING;
+        const bool is_made =
+            (record.flags & (WEIR_TCP_ESTABLISHED | WEIR_TCP_ADOPTED)) == WEIR_TCP_ESTABLISHED;
+        counter(counts, is_active ? KernelCounter::active_opens : KernelCounter::passive_opens) += is_made;
+        if ((record.flags & (WEIR_TCP_FAILED | WEIR_TCP_RESET)) != 0) add_failure(counts, record);
+    }
     void add(const weir_udp_record& record);
 
     // Since the last time.
     ByNetns take();
 
 private:
-    Counts& of(std::uint32_t netns);
+    static std::uint64_t& counter(Counts& counts, KernelCounter which) {
+        return counts[static_cast<std::size_t>(which)];
+    }
+    // Of a connect that failed, or a connection that was reset.
+    static void add_failure(Counts& counts, const weir_tcp_record& record);
+    Counts& of(std::uint32_t netns) {
+        if (last_ == nullptr || netns != last_netns_) look_up(netns);
+        return *last_;
+    }
+    void look_up(std::uint32_t netns);
 
     ByNetns counts_;
     // Most records are of the namespace of the one before. Points into counts_, where only of() adds.

@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <vector>
 
 #include "plugin/base/clock.h"
@@ -21,6 +22,7 @@
 #include "plugin/source/ring_folds.h"
 #include "plugin/source/tls_probes.h"
 #include "plugin/source/udp_flows.h"
+#include "plugin/source/unsent_connects.h"
 #include "weir_bpf.skel.h"
 
 namespace weir {
@@ -79,10 +81,15 @@ Error load_error(int code, const LibbpfLog& words, bool privileged) {
                                         std::strerror(-code) + "; " + words.summary()};
 }
 
-// The hooks that tell the peer of a call, and the walk.
-std::array<bpf_program*, 5> udp_programs(const weir_bpf& skeleton) {
+// The hooks that tell the peer of a call.
+std::array<bpf_program*, 4> udp_hooks(const weir_bpf& skeleton) {
     return {skeleton.progs.weir_sendmsg4, skeleton.progs.weir_sendmsg6, skeleton.progs.weir_recvmsg4,
-            skeleton.progs.weir_recvmsg6, skeleton.progs.weir_udp_walk};
+            skeleton.progs.weir_recvmsg6};
+}
+
+// The hooks before a connect.
+std::array<bpf_program*, 2> connect_programs(const weir_bpf& skeleton) {
+    return {skeleton.progs.weir_connect4, skeleton.progs.weir_connect6};
 }
 
 std::array<bpf_program*, 9> tls_programs(const weir_bpf& skeleton) {
@@ -92,8 +99,8 @@ std::array<bpf_program*, 9> tls_programs(const weir_bpf& skeleton) {
             p.weir_ssl_free,     p.weir_exec,          p.weir_tls_walk};
 }
 
-// Places of the connection table (bpf/conn_table.h). With HTTP each takes 856 bytes, without it 144; a connection
-// that finds none costs more, and nothing is lost.
+// Places of the connection table (bpf/conn_table.h). With HTTP each takes 856 bytes, without it 144; a
+// connection that finds none costs more, and nothing is lost.
 constexpr std::uint32_t kConnBuckets = 8192, kHttpConnBuckets = 2048;
 
 void size_conn_table(weir_bpf& skeleton, bool wanted, bool with_http) {
@@ -103,6 +110,12 @@ void size_conn_table(weir_bpf& skeleton, bool wanted, bool with_http) {
     bpf_map__set_max_entries(skeleton.maps.conn_places, buckets * WEIR_CONN_WAYS);
     bpf_map__set_max_entries(skeleton.maps.http_places, with_http ? buckets * WEIR_CONN_WAYS : 1);
     bpf_program__set_autoload(skeleton.progs.weir_walk_table, wanted);
+}
+
+std::uint64_t monotonic_ns() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 // What only the tracepoints of send and receive show.
@@ -122,6 +135,7 @@ Result<Skeleton> load(const BpfOptions& options) {
     skeleton->rodata->follow_http = options.http;
     skeleton->rodata->follow_udp = options.udp;
     skeleton->rodata->follow_dns = options.dns;
+    skeleton->rodata->follow_attempts = options.unsent_connects;
     skeleton->rodata->udp_bound_idle_walks = options.udp_idle_intervals;
     bpf_map__set_max_entries(skeleton->maps.udp_flows, options.udp_flows);
     size_conn_table(*skeleton, options.conn_table, options.http || options.dns);
@@ -135,8 +149,12 @@ Result<Skeleton> load(const BpfOptions& options) {
             bpf_program__set_expected_attach_type(program, static_cast<bpf_attach_type>(kManyUprobes));
         }
     }
-    for (bpf_program* program : udp_programs(*skeleton)) {
+    for (bpf_program* program : udp_hooks(*skeleton)) {
         bpf_program__set_autoload(program, calls && options.udp);
+    }
+    bpf_program__set_autoload(skeleton->progs.weir_udp_walk, calls && options.udp);
+    for (bpf_program* program : connect_programs(*skeleton)) {
+        bpf_program__set_autoload(program, options.unsent_connects);
     }
     const int failed = weir_bpf::load(skeleton.get());
     if (failed != 0) return tl::unexpected(load_error(failed, words, true));
@@ -157,7 +175,7 @@ struct StatToLoss {
     weir_stat stat;
     Loss loss;
 };
-constexpr std::array<StatToLoss, 16> kLossStats = {{
+constexpr std::array<StatToLoss, 17> kLossStats = {{
     {WEIR_STAT_RING_FULL_TCP, Loss::ring_full_tcp},
     {WEIR_STAT_TCP_FOLD_FULL, Loss::tcp_fold_full},
     {WEIR_STAT_RING_FULL_HTTP, Loss::ring_full_http},
@@ -174,16 +192,15 @@ constexpr std::array<StatToLoss, 16> kLossStats = {{
     {WEIR_STAT_BUFFER_UNREADABLE, Loss::http_buffer_unreadable},
     {WEIR_STAT_SEEN_LATE, Loss::seen_late},
     {WEIR_STAT_CLOSED_UNSEEN, Loss::closed_unseen},
+    {WEIR_STAT_ATTEMPT_UNNOTED, Loss::connects_unnoted},
 }};
 
 std::string what_is_missing(Without without) {
     switch (without) {
-        case Without::udp:
-            return "without UDP: ";
-        case Without::table:
-            return "connections cost more: ";
-        default:
-            return "without HTTP, UDP and DNS: ";
+        case Without::udp: return "without UDP: ";
+        case Without::table: return "connections cost more: ";
+        case Without::unsent_connects: return "without connects that fail before a SYN: ";
+        default: return "without HTTP, UDP and DNS: ";
     }
 }
 
@@ -203,6 +220,7 @@ public:
 
     void drain(RecordSink& sink) override {
         if (!ring_) return;
+        tick();
         sink_ = &sink;
         ring_buffer__consume(ring_.get());
         sink_ = nullptr;
@@ -215,6 +233,7 @@ public:
         read_stats();
         learn_owners();
         walk(sink, last);
+        unsent_connects_.sweep(sink, skeleton_->data->ticks, last);
         if (udp_) walk_udp(sink);
         if (tls_ && !run(tls_walk_link_)) log_.warning("the walk over TLS connections ended early");
         drain(sink);  // requests that the walk reported
@@ -264,12 +283,22 @@ public:
         held_link_.reset();
         ring_.reset();
         records_.unmap();
+        unsent_connects_.unmap();
         skeleton_.reset();
     }
 
     Capabilities capabilities() const override { return capabilities_; }
 
 private:
+    // The clock that the kernel side reads for a load: bpf/events.h.
+    void tick() {
+        const auto now = static_cast<std::uint64_t>(system_clock().boot_ns());
+        if (now - skeleton_->bss->tick_time < WEIR_TICK_NS) return;
+        skeleton_->bss->tick_time = now;
+        skeleton_->bss->boot_ahead = now - monotonic_ns();
+        skeleton_->data->ticks++;
+    }
+
     Status try_start() {
         const auto requirements = check_requirements(wants_calls(options_), options_.udp);
         if (const Requirement* unmet = first_unmet(requirements)) {
@@ -291,6 +320,7 @@ private:
     Status attach_all(bool calls) {
         ring_.reset(ring_buffer__new(bpf_map__fd(skeleton_->maps.ring), on_record, this, nullptr));
         if (!ring_) return fail(ErrorCode::no_memory, "cannot map the ring to the kernel");
+        tick();
         std::vector<bpf_program*> programs = {skeleton_->progs.weir_state, skeleton_->progs.weir_synack};
         const bool on_demand = calls && !options_.http;
         if (calls && !on_demand) {
@@ -310,6 +340,11 @@ private:
                          calls && options_.udp,
                          calls && options_.dns,
                          on_demand};
+        if (options_.unsent_connects) {
+            if (const Status attached = attach_connects(); !attached) {
+                log_.warning(what_is_missing(Without::unsent_connects) + attached.error().message);
+            }
+        }
         if (capabilities_.udp) {
             if (Status attached = attach_udp(); !attached) return attached;
         }
@@ -342,12 +377,14 @@ private:
         return {};
     }
 
-    Status attach_udp() {
+    // For all processes of the host, beside whatever else is attached there.
+    template <typename Programs>
+    Status attach_to_cgroups(const Programs& programs) {
         auto root = open_cgroup_root();
         if (!root) return tl::unexpected(root.error());
         Status attached;
-        for (bpf_program* program : udp_programs(*skeleton_)) {
-            if (!attached || program == skeleton_->progs.weir_udp_walk) continue;
+        for (bpf_program* program : programs) {
+            if (!attached) continue;
             Link link(bpf_program__attach_cgroup(program, *root));
             if (link) {
                 links_.push_back(std::move(link));
@@ -358,7 +395,18 @@ private:
             }
         }
         close(*root);
-        return attached
+        return attached;
+    }
+
+    // After the program that sees the SYN: else a connect in between would seem to have failed.
+    Status attach_connects() {
+        return unsent_connects_.map(bpf_map__fd(skeleton_->maps.attempts)).and_then([this] {
+            return attach_to_cgroups(connect_programs(*skeleton_));
+        });
+    }
+
+    Status attach_udp() {
+        return attach_to_cgroups(udp_hooks(*skeleton_))
             .and_then([this] {
                 return UdpFlows::attach(skeleton_->progs.weir_udp_walk, skeleton_->maps.udp_flows,
                                         skeleton_->maps.udp_other);
@@ -496,7 +544,8 @@ private:
         }
     }
 
-    // A program that is interrupted by an event of its own kind is not run for that event, and only the kernel knows.
+    // A program that is interrupted by an event of its own kind is not run for that event, and only the
+    // kernel knows.
     void read_misses() {
         std::uint64_t sum = 0;
         bpf_program* program = nullptr;
@@ -514,17 +563,21 @@ private:
     bool take_program(const void* data, std::size_t size) {
         weir_program_record record{};
         if (size < sizeof(record)) return false;
-        std::memcpy(&record.kind, data, sizeof(record.kind));
-        if (record.kind != WEIR_RECORD_PROGRAM) return false;
         std::memcpy(&record, data, sizeof(record));
+        if (record.kind != WEIR_RECORD_PROGRAM) return false;
         if (tls_) tls_->on_program(record.pid);
         return true;
     }
 
     static int on_record(void* self, void* data, std::size_t size) {
         auto* source = static_cast<BpfSource*>(self);
-        if (source->take_program(data, size)) return 0;
-        if (!dispatch_record(data, size, *source->sink_)) source->ledger_.add(Loss::record_malformed);
+        // of a connection, as most are; the ring aligns them
+        const auto* record = static_cast<const weir_tcp_record*>(data);
+        if (size >= sizeof(*record) && record->kind == WEIR_RECORD_TCP) {
+            source->sink_->on_tcp(*record);
+        } else if (!dispatch_record(data, size, *source->sink_) && !source->take_program(data, size)) {
+            source->ledger_.add(Loss::record_malformed);
+        }
         return 0;
     }
 
@@ -537,6 +590,7 @@ private:
     std::vector<Link> links_;
     std::vector<Link> call_links_;  // those that come and go
     Link walk_link_, held_link_;
+    UnsentConnects unsent_connects_;
     std::unique_ptr<UdpFlows> udp_;
     std::unique_ptr<TlsProbes> tls_;
     Link tls_walk_link_;
@@ -563,6 +617,10 @@ BpfOptions possible(BpfOptions wanted, const std::vector<Requirement>& requireme
         if (requirement.met) continue;
         if (requirement.without == Without::table) {
             wanted.conn_table = false;
+            continue;
+        }
+        if (requirement.without == Without::unsent_connects) {
+            wanted.unsent_connects = false;
             continue;
         }
         wanted.udp = false;

@@ -36,9 +36,9 @@ Requirement check_privileges() {
 }
 
 // Programs on cgroups and connection tracking ask for it.
-Requirement check_network_privilege() {
+Requirement check_network_privilege(const char* name, Without without) {
     const bool met = has_capability(kNetAdmin);
-    return {"privileges for UDP", met, Without::udp,
+    return {name, met, without,
             met ? "CAP_NET_ADMIN" : "CAP_NET_ADMIN is missing: grant it to the host agent"};
 }
 
@@ -81,14 +81,20 @@ std::vector<Requirement> check_requirements(bool wants_calls, bool wants_udp) {
                              "iterator over socket storage", "Linux 5.9"));
     out.push_back(
         check_type(types, "bpf_iter__task_file", BTF_KIND_STRUCT, "iterator over open files", "Linux 5.8"));
-    out.push_back(check_type(types, "bpf_rdonly_cast", BTF_KIND_FUNC, "kernel function bpf_rdonly_cast", "Linux 6.2"));
+    out.push_back(
+        check_type(types, "bpf_rdonly_cast", BTF_KIND_FUNC, "kernel function bpf_rdonly_cast", "Linux 6.2"));
     out.back().without = Without::table;
     if (wants_calls) {
         out.push_back(check_type(types, "btf_trace_sock_send_length", BTF_KIND_TYPEDEF,
                                  "tracepoint sock:sock_send_length", "Linux 6.3"));
         out.back().without = Without::calls;
     }
-    if (wants_udp) out.push_back(check_network_privilege());
+    if (wants_udp) out.push_back(check_network_privilege("privileges for UDP", Without::udp));
+    out.push_back(
+        check_network_privilege("privileges for connects without a route", Without::unsent_connects));
+    out.push_back(check_type(types, "__cgroup_bpf_run_filter_sock_addr", BTF_KIND_FUNC, "hook cgroup/connect",
+                             "Linux 4.17, with CONFIG_CGROUP_BPF"));
+    out.back().without = Without::unsent_connects;
     return out;
 }
 

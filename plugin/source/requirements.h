@@ -7,7 +7,7 @@
 namespace weir {
 
 // What is missing where a requirement is not met.
-enum class Without { everything, calls, udp, table };
+enum class Without { everything, calls, udp, unsent_connects, table };
 
 struct Requirement {
     std::string name;

@@ -15,6 +15,8 @@ from tcp_case import (RESET_ON_CLOSE, exchange, expect_reset, fast_client, fast_
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 IPPROTO_MPTCP = 262
+# No route leads there; of networks that are for documentation.
+NOWHERE = {socket.AF_INET: "198.51.100.7", socket.AF_INET6: "2001:db8::7"}
 AF_UNSPEC = 0
 
 
@@ -215,7 +217,112 @@ def address_taken(case):
         clients[1].close()
         server, _ = listener.accept()
         finish(clients[0], server)
+    case.unsent = 1
     case.expect("outgoing", tcp_established=1, tcp_closed=1, connect_failed=1, connect_failed_other=1)
+
+
+def expect_unsent(case, n, pid=None, **tags):
+    case.unsent += n
+    case.expect("outgoing", dict(pid=pid or os.getpid(), **tags), connect_failed=n, connect_unreachable=n)
+
+
+def no_route(case):
+    """Fails before there is a SYN: the socket never changes its state."""
+    for family, tag in ((socket.AF_INET, "IPv4"), (socket.AF_INET6, "IPv6")):
+        with case.new_socket("client", family) as client:
+            assert client.connect_ex((NOWHERE[family], case.port)) == errno.ENETUNREACH
+        expect_unsent(case, 1, family=tag, dst_ip=NOWHERE[family])
+
+
+def no_route_v4_mapped(case):
+    with case.new_socket("client", socket.AF_INET6) as client:
+        assert client.connect_ex(("::ffff:" + NOWHERE[socket.AF_INET], case.port)) == errno.ENETUNREACH
+    expect_unsent(case, 1, family="IPv4", dst_ip=NOWHERE[socket.AF_INET], src_ip="0.0.0.0")
+
+
+def no_route_from_an_address(case):
+    with case.new_socket("client") as client:
+        client.bind((case.link.client_ip, case.port + 20_000))
+        assert client.connect_ex((NOWHERE[socket.AF_INET], case.port)) == errno.ENETUNREACH
+    expect_unsent(case, 1, src_ip=case.link.client_ip)
+
+
+def no_route_in_other_ways(case):
+    """Without waiting, with data in the SYN, over several paths."""
+    nowhere = (NOWHERE[socket.AF_INET], case.port)
+    with case.new_socket("client") as client:
+        client.setblocking(False)
+        assert client.connect_ex(nowhere) == errno.ENETUNREACH
+    with case.new_socket("client") as client:
+        try:
+            client.sendto(bytes(10), socket.MSG_FASTOPEN, nowhere)
+            raise AssertionError("sent")
+        except OSError as error:
+            assert error.errno == errno.ENETUNREACH
+    with case.new_socket("client", protocol=IPPROTO_MPTCP) as client:
+        assert client.connect_ex(nowhere) == errno.ENETUNREACH
+    expect_unsent(case, 3)
+
+
+def routes_that_refuse(case):
+    kinds = {"unreachable": errno.EHOSTUNREACH, "blackhole": errno.EINVAL, "prohibit": errno.EACCES}
+    for i, (kind, error) in enumerate(kinds.items()):
+        for family, ip in ((socket.AF_INET, f"198.51.100.{100 + i}"), (socket.AF_INET6, f"2001:db8::{100 + i}")):
+            harness.ip(case.link.client, "route", "add", kind, ip)
+            with case.new_socket("client", family) as client:
+                assert client.connect_ex((ip, case.port)) == error
+            expect_unsent(case, 1, dst_ip=ip)
+
+
+def no_route_at_first(case):
+    """The same socket, again and again: what failed is told from what did not."""
+    with case.listener() as listener:
+        client = case.new_socket("client")
+        for _ in range(2):
+            assert client.connect_ex((NOWHERE[socket.AF_INET], case.port)) == errno.ENETUNREACH
+        client.connect((case.link.server_ip, case.port))
+        server, _ = listener.accept()
+        exchange(client, server, 5, 6)
+        finish(client, server)
+    expect_unsent(case, 2, dst_ip=NOWHERE[socket.AF_INET])
+    case.expect("outgoing", dict(dst_ip=case.link.server_ip), bytes_written=5, bytes_read=6, tcp_established=1, tcp_closed=1)
+
+
+def no_route_a_thousand_times(case):
+    """By threads that go on, and by many that do it once and keep their socket."""
+    nowhere = (NOWHERE[socket.AF_INET], case.port)
+    kept = []
+
+    def fail(n, keep):
+        for _ in range(n):
+            client = case.new_socket("client")
+            assert client.connect_ex(nowhere) == errno.ENETUNREACH
+            if keep:
+                kept.append(client)
+            else:
+                client.close()
+
+    threads = [threading.Thread(target=fail, args=(230, False)) for _ in range(4)]
+    threads += [threading.Thread(target=fail, args=(1, True)) for _ in range(80)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for client in kept:
+        client.close()
+    expect_unsent(case, 1000, dst_ip=NOWHERE[socket.AF_INET])
+
+
+def no_route_and_gone(case):
+    """A process that has ended before anybody could look at it."""
+    client = case.new_socket("client")
+    nowhere = (NOWHERE[socket.AF_INET], case.port)
+
+    def fail():
+        assert client.connect_ex(nowhere) == errno.ENETUNREACH
+
+    expect_unsent(case, 1, pid=in_child(fail), dst_ip=NOWHERE[socket.AF_INET])
+    client.close()
 
 
 def syn_repeated(case):
@@ -259,7 +366,10 @@ def inherited_by_a_child(case):
     thread.join()
     client.close()
     server.close()
-    case.expect_both(600, 700, client=dict(pid=user), server=dict(pid=done[0]))
+    # what was before an interval's end, the beginning too, is of who had it then
+    case.expect_both(600, 700)
+    case.expect("outgoing", dict(pid=user), only=("bytes_written", "bytes_read"), bytes_written=600, bytes_read=700)
+    case.expect("incoming", dict(pid=done[0]), only=("bytes_written", "bytes_read"), bytes_written=700, bytes_read=600)
 
 
 def used_by_two_in_turn(case):
@@ -522,9 +632,11 @@ def many_short_ones(case):
 
 
 # Those that have children come first and one by one, so that no child inherits another case's sockets.
-FORKING = (inherited_by_a_child, used_by_two_in_turn, passed_to_another, reuseport_workers)
+FORKING = (inherited_by_a_child, used_by_two_in_turn, passed_to_another, reuseport_workers, no_route_and_gone)
 SIDE_BY_SIDE = (ipv4, ipv6, v4_mapped, half_close_by_client, half_close_by_server, reset_with_unread_data,
                 reset_by_linger, accepted_but_never_read, never_accepted, peer_vanishes, firewall_refuses_to_send,
                 refused, connect_times_out, unreachable, given_up, address_taken, syn_repeated, synack_repeated,
                 reused_ports, both_ends_here, connected_to_itself, simultaneous_open, reconnected, listener_again,
-                fast_open, fast_open_answered_early, multipath, bulk, many_short_ones)
+                fast_open, fast_open_answered_early, multipath, bulk, many_short_ones, no_route, no_route_v4_mapped,
+                no_route_from_an_address, no_route_in_other_ways, routes_that_refuse, no_route_at_first,
+                no_route_a_thousand_times)

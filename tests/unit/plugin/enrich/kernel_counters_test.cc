@@ -89,7 +89,7 @@ Test(reconciliation, what_is_not_followed_is_not_compared) {
 }
 
 Test(namespaces, this_one_is_found_and_entered) {
-    const auto found = find_namespaces();
+    const auto found = find_namespaces().all;
     const std::uint32_t own = own_namespace();
     cr_assert_neq(own, 0u);
     const auto at =

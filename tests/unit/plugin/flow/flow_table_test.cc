@@ -293,6 +293,7 @@ namespace {
 
 struct KnowsAll final : Identity {
     std::string learned;
+    std::uint32_t error_of_route = 0;
 
     void learn_domain(std::uint32_t, const Address& address, std::string_view name, std::uint32_t ttl_s,
                       std::uint64_t) override {
@@ -306,6 +307,7 @@ struct KnowsAll final : Identity {
         cr_assert_eq(id.transport, IPPROTO_UDP, "others have theirs");
         return Address::v4(10, 0, 0, 9);
     }
+    std::uint32_t route_error(const weir_conn_id&, std::uint64_t) override { return error_of_route; }
     std::optional<Address> client_behind(const weir_conn_id& id) override {
         if (id.remote_port != 61000) return std::nullopt;
         return Address::parse("10.0.0.1");
@@ -326,6 +328,25 @@ weir_dns_record dns_record(const Ends& ends, bool is_sent, std::uint64_t time) {
 }
 
 }  // namespace
+
+Test(flow_table, connects_without_a_syn_fail_as_the_route_says) {
+    Ledger ledger;
+    KnowsAll identity;
+    FlowTable table(options(), ledger, &identity);
+    auto record = make_tcp({}, WEIR_TCP_FAILED | WEIR_TCP_UNSENT, 0, 0);
+    for (const std::uint32_t error : {ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, 0}) {
+        identity.error_of_route = error;
+        table.on_tcp(record);
+    }
+    identity.error_of_route = ENETUNREACH;
+    record.error = EADDRNOTAVAIL;  // its own, which the route knows nothing of
+    table.on_tcp(record);
+    const auto batch = table.finish(0, 1);
+    const L4Row& row = batch->l4.at(0);
+    cr_assert_eq(row.connect_failed, 6u);
+    cr_assert_eq(row.connect_unreachable, 4u);
+    cr_assert_eq(row.connect_failed_other, 2u);
+}
 
 Test(flow_table, datagrams_of_unbound_sockets_have_the_address_that_they_go_from) {
     Ledger ledger;

@@ -31,8 +31,9 @@ Test(seen_counts, are_those_that_the_kernel_counts) {
     add(tcp({}, WEIR_TCP_ESTABLISHED | WEIR_TCP_CLOSED | WEIR_TCP_RESET, 0, 1));
     add(tcp({}, WEIR_TCP_CLOSED));
     add(tcp({}, WEIR_TCP_FAILED | WEIR_TCP_RESET, ECONNREFUSED));
-    add(tcp({}, WEIR_TCP_FAILED, ETIMEDOUT));      // its program gave up
-    add(tcp({}, WEIR_TCP_FAILED, EADDRNOTAVAIL));  // there was no SYN
+    add(tcp({}, WEIR_TCP_FAILED, ETIMEDOUT));  // its program gave up
+    add(tcp({}, WEIR_TCP_FAILED | WEIR_TCP_UNSENT, EADDRNOTAVAIL));
+    add(tcp({}, WEIR_TCP_FAILED | WEIR_TCP_UNSENT));
     add(tcp(kServer, WEIR_TCP_ESTABLISHED));
     add(tcp(kServer, WEIR_TCP_ESTABLISHED | WEIR_TCP_ADOPTED));
     add(tcp(kServer, WEIR_TCP_CLOSED | WEIR_TCP_RESET));
