@@ -5,7 +5,6 @@
 
 #include "lmdb-store/block_format.h"
 #include "lmdb-store/prefetch.h"
-#include "lmdb-store/row_encoder.h"
 
 namespace weir::store {
 namespace {
@@ -32,32 +31,36 @@ void EndpointLayer<Row>::add(const EndpointLayer& other, std::uint64_t minute) {
 }
 
 template <typename Row>
-EndpointSums<Row>::EndpointSums(std::span<const Row> rows, std::span<const std::uint32_t> endpoints)
-    : rows_(rows), endpoints_(endpoints), order_(order_of(endpoints)) {}
+EndpointSums<Row>::EndpointSums(const RowRun<Row>& run) : run_(&run) {
+    std::vector<std::uint32_t> endpoints(run.size());
+    for (std::size_t i = 0; i < endpoints.size(); i++) endpoints[i] = run[i].endpoint();
+    order_ = order_of(endpoints);
+}
 
 template <typename Row>
 void EndpointSums<Row>::add(std::size_t rows) {
-    for (const std::size_t end = at_ + std::min(rows, order_.size() - at_); at_ != end; at_++) {
-        prefetch_ahead<Row>(rows_, order_, at_);
-        const std::uint32_t endpoint = endpoints_[order_[at_]];
-        if (out_.endpoints.empty() || out_.endpoints.back() != endpoint) {
+    for (const std::size_t end = at_ + rows; at_ != end; at_++) {
+        if (left() > 2 * kAhead) prefetch((*run_)[order_[at_ + 2 * kAhead]].words());
+        const RunRow<Row> row = (*run_)[order_[at_]];
+        if (out_.endpoints.empty() || out_.endpoints.back() != row.endpoint()) {
             end_endpoint();
-            out_.endpoints.push_back(endpoint);
+            out_.endpoints.push_back(row.endpoint());
         }
-        add(rows_[order_[at_]]);
+        add(row);
     }
 }
 
 template <typename Row>
-void EndpointSums<Row>::add(const Row& row) {
+void EndpointSums<Row>::add(const RunRow<Row>& row) {
     count_++;
-    for (std::size_t c = 0; c < numbers_.size(); c++) numbers_[c] += row.*Columns::kNumbers[c].of_row;
-    for (std::size_t c = 0; c < histograms_.size(); c++) {
-        const Histogram& histogram = row.*Columns::kHistograms[c].of_row;
-        for (const Histogram::Bucket& bucket : histogram.buckets())
-            histograms_[c].add(bucket.index, bucket.count);
-        histograms_[c].add_sum(histogram.sum(), histogram.max());
-    }
+    row.visit([&](std::size_t c, std::uint64_t number) { numbers_[c] += number; },
+              [&](std::size_t c, const PackedHistogram& histogram) {
+                  for (const std::uint64_t packed : histogram.buckets()) {
+                      const auto [index, count] = unpack(packed);
+                      histograms_[c].add(index, count);
+                  }
+                  histograms_[c].add_sum(histogram.sum(), histogram.max());
+              });
 }
 
 template <typename Row>
@@ -156,11 +159,15 @@ bool EndpointRollup::encode(std::size_t rows) {
     bool is_done = true;
     each_layer([&]<typename Row>(const EndpointLayer<Row>& layer, Encoding<Row>& encoding) {
         if (!encoding.encoder) encoding.encoder.emplace(layer);
-        encode_some(*encoding.encoder, rows, [&](std::pair<Block, std::uint32_t> next) {
-            encoding.blocks.push_back(std::move(next.first));
-            encoding.first_subjects.push_back(next.second);
-        });
-        is_done &= encoding.encoder->left() == 0;
+        auto& encoder = *encoding.encoder;
+        while (rows != 0 && encoder.left() != 0) {
+            const std::size_t left = encoder.left();
+            auto [block, first_subject] = encoder.next();
+            encoding.blocks.push_back(std::move(block));
+            encoding.first_subjects.push_back(first_subject);
+            rows -= std::min(rows, left - encoder.left());
+        }
+        is_done &= encoder.left() == 0;
     });
     return is_done;
 }

@@ -1,6 +1,6 @@
 // Rows of minutes by endpoint, collected for an hour: what becomes an entry of the endpoint table (format.h).
 //
-// A minute's rows are added up by endpoint while the minute is encoded, in the same steps. What they came to
+// A minute's rows are added up by endpoint when the minute is encoded, in such steps, too. What they came to
 // is kept here until an hour is full, or the bound on memory is reached, and is then encoded step by step,
 // too. It is lost with the process, as the table promises no more than the minutes do.
 //
@@ -19,6 +19,7 @@
 #include "lmdb-store/entries.h"
 #include "lmdb-store/histogram_column.h"
 #include "lmdb-store/histogram_sum.h"
+#include "lmdb-store/row_run.h"
 
 namespace weir::store {
 
@@ -58,10 +59,12 @@ struct EndpointRows {
 template <typename Row>
 class EndpointSums {
 public:
-    // `endpoints`: of each row. Both must stay as they are until take().
-    EndpointSums(std::span<const Row> rows, std::span<const std::uint32_t> endpoints);
+    // All of its rows must have one. It must stay as it is until take().
+    explicit EndpointSums(const RowRun<Row>& run);
 
-    // So many rows more at most.
+    // How many rows are yet to be added.
+    std::size_t left() const { return order_.size() - at_; }
+    // So many of them.
     void add(std::size_t rows);
     // Without minutes. When all are added; nothing is left.
     EndpointLayer<Row> take();
@@ -69,11 +72,10 @@ public:
 private:
     using Columns = RowColumns<Row>;
 
-    void add(const Row& row);
+    void add(const RunRow<Row>& row);
     void end_endpoint();
 
-    std::span<const Row> rows_;
-    std::span<const std::uint32_t> endpoints_;
+    const RowRun<Row>* run_;
     std::vector<std::uint32_t> order_;
     std::size_t at_ = 0;
     // Of the endpoint in work, whose number stands last in out_ already.

@@ -49,6 +49,11 @@ int put_blocks(Transaction& transaction, MDB_dbi database, Key key, Part part,
     return 0;
 }
 
+template <typename Row>
+void set_rows(NewEntry& out, const RowRun<Row>& run) {
+    out.set(RowColumns<Row>::kPart, run.size(), encode_rows(run));
+}
+
 bool same_entry(const Key& a, const Key& b) { return a.time == b.time && a.sequence == b.sequence; }
 
 }  // namespace
@@ -67,7 +72,7 @@ std::uint64_t NewEntry::bytes() const {
     return out;
 }
 
-NewEntry make_entry(const Batch& batch, const RowSubjects& subjects, std::uint64_t segment) {
+NewEntry make_entry(const Batch& batch, const RowRuns& runs, std::uint64_t segment) {
     NewEntry out;
     out.header.begin_ns = batch.begin_ns;
     out.header.end_ns = batch.end_ns;
@@ -76,10 +81,8 @@ NewEntry make_entry(const Batch& batch, const RowSubjects& subjects, std::uint64
     out.header.segment = segment;
     out.header.losses = batch.losses;
     out.header.reconciled = batch.reconciled;
-    out.set(Part::l4, batch.l4.size(), encode_rows<L4Row>(batch.l4, subjects.l4));
-    out.set(Part::l7, batch.l7.size(), encode_rows<L7Row>(batch.l7, subjects.l7));
-    out.set(Part::dns, batch.dns.size(), encode_rows<DnsRow>(batch.dns, subjects.dns));
-    out.set(Part::slow, batch.slow.size(), encode_rows<SlowRow>(batch.slow, subjects.slow));
+    const auto encode = [&](const auto&... run) { (set_rows(out, run), ...); };
+    std::apply(encode, runs.runs);
     return out;
 }
 

@@ -23,13 +23,7 @@ constexpr auto kMiddles = [] {
     return out;
 }();
 
-// The sum of a row without its residual: one sample counts as the maximum, the others as the middles.
-std::uint64_t estimate(const Histogram& histogram) {
-    const auto buckets = histogram.buckets();
-    std::uint64_t out = histogram.max() - kMiddles[buckets.back().index];
-    for (const Histogram::Bucket& bucket : buckets) out += bucket.count * kMiddles[bucket.index];
-    return out;
-}
+Histogram::Bucket unpack(const Histogram::Bucket& bucket) { return bucket; }
 
 using Parts = HistogramColumn::Stored;
 
@@ -170,18 +164,31 @@ bool is_storable(const Histogram& histogram) {
     return true;
 }
 
-void HistogramColumnWriter::add(const Histogram& histogram) {
+void HistogramColumnWriter::add(const Histogram& histogram) { add_any(histogram); }
+void HistogramColumnWriter::add(const PackedHistogram& histogram) { add_any(histogram); }
+
+template <typename Any>
+void HistogramColumnWriter::add_any(const Any& histogram) {
     const auto buckets = histogram.buckets();
     sizes_.push_back(buckets.size());
     if (buckets.empty()) return;
-    max_.push_back(histogram.max());
-    highest_.push_back(
-        zigzag_of(std::uint64_t{buckets.back().index} - Histogram::bucket_of(histogram.max())));
-    for (std::size_t i = 0; i + 1 < buckets.size(); i++) {
-        gaps_.push_back(std::uint64_t{buckets[i + 1].index} - buckets[i].index - 1);
+    const std::size_t gaps = gaps_.size();
+    const std::size_t counts = counts_.size();
+    gaps_.resize(gaps + buckets.size() - 1);
+    counts_.resize(counts + buckets.size());
+    std::uint64_t estimate = 0;
+    std::uint64_t last = 0;
+    for (std::size_t i = 0; i < buckets.size(); i++) {
+        const auto [index, count] = unpack(buckets[i]);
+        if (i != 0) gaps_[gaps + i - 1] = index - last - 1;
+        counts_[counts + i] = count - 1;
+        estimate += count * kMiddles[index];
+        last = index;
     }
-    for (const Histogram::Bucket& bucket : buckets) counts_.push_back(bucket.count - 1);
-    sums_.push_back(zigzag_of(histogram.sum() - estimate(histogram)));
+    estimate += histogram.max() - kMiddles[last];
+    max_.push_back(histogram.max());
+    highest_.push_back(zigzag_of(last - Histogram::bucket_of(histogram.max())));
+    sums_.push_back(zigzag_of(histogram.sum() - estimate));
 }
 
 void HistogramColumnWriter::add(const HistogramColumnWriter& other) {

@@ -49,12 +49,42 @@ inline constexpr std::uint16_t kLastBucket = Histogram::bucket_of(Histogram::kMa
 // More samples than a bucket ever holds; so sums of them in 48 bits do not overflow.
 inline constexpr std::uint64_t kMaxBucketCount = std::uint64_t{1} << 40;
 
+// A bucket in one word, with its index in the upper 16 bits: words are in the order of indexes.
+inline constexpr unsigned kCountBits = 48;
+constexpr std::uint64_t pack(const Histogram::Bucket& bucket) {
+    return std::uint64_t{bucket.index} << kCountBits | bucket.count;
+}
+constexpr std::uint64_t pack(std::uint64_t packed) { return packed; }
+constexpr Histogram::Bucket unpack(std::uint64_t packed) {
+    return {static_cast<std::uint16_t>(packed >> kCountBits), packed & ((std::uint64_t{1} << kCountBits) - 1)};
+}
+
+// A histogram whose buckets are somewhere else, packed and ascending.
+class PackedHistogram {
+public:
+    PackedHistogram() = default;
+    PackedHistogram(std::uint64_t max, std::uint64_t sum, std::span<const std::uint64_t> buckets)
+        : max_(max), sum_(sum), buckets_(buckets) {}
+    std::uint64_t max() const { return max_; }
+    std::uint64_t sum() const { return sum_; }
+    std::span<const std::uint64_t> buckets() const { return buckets_; }
+
+private:
+    std::uint64_t max_ = 0;
+    std::uint64_t sum_ = 0;
+    std::span<const std::uint64_t> buckets_;
+};
+
 // Whether it can be stored: buckets ascending and in range, none with too many samples.
 bool is_storable(const Histogram& histogram);
 
 class HistogramColumnWriter {
 public:
-    void add(const Histogram& histogram);  // must be storable
+    // A row. Its histogram must be storable.
+    void add(const Histogram& histogram);
+    void add(const PackedHistogram& histogram);
+    // So many rows without samples.
+    void add_empty(std::size_t rows) { sizes_.resize(sizes_.size() + rows); }
     // All rows of another; or one of them, with places() of that.
     void add(const HistogramColumnWriter& other);
     struct Places {
@@ -63,12 +93,16 @@ public:
     Places places() const;
     void add(const HistogramColumnWriter& other, const Places& places, std::uint32_t row);
 
+    std::size_t size() const { return sizes_.size(); }
     std::size_t buckets(std::uint32_t row) const { return sizes_[row]; }
     bool empty() const { return max_.empty(); }  // no row has samples
     void write(ByteWriter& out) const;
     void clear();
 
 private:
+    template <typename Any>
+    void add_any(const Any& histogram);
+
     std::vector<std::uint64_t> sizes_, max_, highest_, gaps_, counts_, sums_;
 };
 

@@ -15,12 +15,14 @@ namespace weir::store {
 // How many steps ahead a loop asks.
 inline constexpr std::size_t kAhead = 4;
 
+// Small things, too, lie across the ends of cache lines.
 template <typename T>
 void prefetch(std::span<const T> objects) {
     constexpr std::size_t kLine = 64, kMost = 8 * kLine;
-    const char* const bytes = reinterpret_cast<const char*>(objects.data());
-    for (std::size_t at = 0; at < std::min(objects.size_bytes(), kMost); at += kLine)
-        __builtin_prefetch(bytes + at);
+    const char* const begin = reinterpret_cast<const char*>(objects.data());
+    const char* const end = begin + std::min(objects.size_bytes(), kMost);
+    for (const char* at = begin - reinterpret_cast<std::uintptr_t>(begin) % kLine; at < end; at += kLine)
+        __builtin_prefetch(at);
 }
 
 template <typename T>

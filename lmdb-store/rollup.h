@@ -1,19 +1,19 @@
 // The minute in work: intervals merged until their minute is over.
 //
-// Sums add and histograms merge, so a minute says the same as its intervals, for as long as it is kept. Rows
-// are found by the number of their subject, so an interval costs no look-ups beyond those of its segment.
-// Not thread-safe.
+// Intervals are kept as the runs that they were encoded from (row_run.h) and added up when the minute is over,
+// or when they take too much memory. Not thread-safe.
 #pragma once
 
 #include <cstdint>
 #include <optional>
-#include <span>
+#include <tuple>
 #include <vector>
 
 #include "lmdb-store/endpoint_rollup.h"
 #include "lmdb-store/entries.h"
-#include "lmdb-store/row_sums.h"
-#include "lmdb-store/segment_writer.h"
+#include "lmdb-store/row_encoder.h"
+#include "lmdb-store/row_run.h"
+#include "lmdb-store/run_merge.h"
 
 namespace weir::store {
 
@@ -36,44 +36,48 @@ public:
     bool takes(const EntryHeader& header) const;
 
     // The header is the interval's as it was stored: with its segment, sequence and losses.
-    void add(const Batch& batch, const RowSubjects& subjects, const EntryHeader& header);
+    void add(RowRuns&& runs, const EntryHeader& header);
     // Losses and counters are added by add() once an interval: rows of further blocks come without.
-    void add_rows(const Batch& batch, const RowSubjects& subjects);
+    void add_rows(RowRuns&& runs);
 
-    // Encodes about so many rows, to begin with; true when all are. Nothing is to be added after that.
+    // Adds up and encodes about so many rows, to begin with; true when all are. Nothing is to be added after that.
     bool encode(std::size_t rows);
     // When all is encoded; the rollup is empty afterwards.
     ClosedPart take();
 
 private:
+    // Of one part of rows.
     template <typename Row>
     struct Layer {
-        RowSums<Row> rows;
-        std::vector<std::uint32_t> endpoints;  // of each row
-        bool has_endpoints = true;             // all of them
+        std::vector<RowRun<Row>> runs;
         // once they are begun
+        std::optional<RunMerge<Row>> merge;
+        RowRun<Row> sums;
         std::optional<RowEncoder<Row>> encoder;
-        std::optional<EndpointSums<Row>> by_endpoint;  // of as many rows as are encoded
+        std::optional<EndpointSums<Row>> by_endpoint;
         std::vector<Block> blocks;
 
-        void add(const Batch& batch, const RowSubjects& subjects);
+        void add(RowRun<Row>&& run);
+        void add_up();
+        std::size_t bytes() const;
+        std::size_t rows() const;  // at least
+        bool encode(std::size_t& rows);
         void begin_encoding();
-        void take(ClosedPart& out, EndpointRows& sums);
+        void encode_blocks(std::size_t& rows);
+        bool sum_endpoints(std::size_t& rows);
+        void take(ClosedPart& out, EndpointRows& sums_of_endpoints, bool& has_endpoints);
     };
     template <typename F>
     void each_layer(F f) {
-        f(l4_);
-        f(l7_);
-        f(dns_);
+        std::apply([&](auto&... layer) { (f(layer), ...); }, layers_);
     }
-    std::size_t rows() const { return l4_.rows.size() + l7_.rows.size() + dns_.rows.size() + slow_.size(); }
+    template <typename F>
+    void each_layer(F f) const {
+        std::apply([&](const auto&... layer) { (f(layer), ...); }, layers_);
+    }
+    bool is_full() const;
 
-    Layer<L4Row> l4_;
-    Layer<L7Row> l7_;
-    Layer<DnsRow> dns_;
-    RowSums<SlowRow> slow_;
-    std::optional<RowEncoder<SlowRow>> slow_encoder_;
-    std::vector<Block> slow_blocks_;
+    std::tuple<Layer<L4Row>, Layer<L7Row>, Layer<DnsRow>, Layer<SlowRow>> layers_;
     EntryHeader header_;
 };
 

@@ -56,15 +56,15 @@ Status Writer::append(const BatchPtr& batch) {
     if (!batch) return lose(nullptr, {ErrorCode::invalid_argument, "the store was given no interval"});
     if (auto ok = check_batch(*batch); !ok) return lose(batch.get(), ok.error());
     begin_segment_for(*batch);
-    const RowSubjects& subjects = segment_->number_rows(*batch);
-    NewEntry interval = make_entry(*batch, subjects, segment_->number());
+    RowRuns runs = make_runs(*batch, segment_->number_rows(*batch));
+    NewEntry interval = make_entry(*batch, runs, segment_->number());
     for (std::size_t i = 0; i < kLossCount; i++) interval.header.losses[i] += carried_[i];
     if (!rollup_.takes(interval.header)) close_part();
     encode_closed(kRowsAStep);
     encode_hour(kHourRowsAStep);
     if (auto ok = commit(&interval); !ok) return lose(batch.get(), ok.error());
     carried_ = {};
-    rollup_.add(*batch, subjects, interval.header);
+    rollup_.add(std::move(runs), interval.header);
     return {};
 }
 
@@ -574,7 +574,7 @@ Status Writer::rebuild_from(const Entry& entry) {
     }
     header.losses[static_cast<std::size_t>(Loss::store_unreadable)] +=
         header.rows() - std::min(header.rows(), read);
-    rollup_.add(Batch(), RowSubjects(), header);
+    rollup_.add({}, header);
     return {};
 }
 
@@ -592,7 +592,7 @@ std::uint64_t Writer::add_block(const BlockReader& block, Segment& segment) {
             kept++;
         }
         rows.resize(kept);
-        rollup_.add_rows(batch, segment_->number_rows(batch));
+        rollup_.add_rows(make_runs(batch, segment_->number_rows(batch)));
         return std::uint64_t{kept};
     });
 }

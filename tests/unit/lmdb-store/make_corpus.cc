@@ -36,9 +36,10 @@ void make(const fs::path& directory, const std::string& name, std::size_t rows, 
     EndpointRollup hour;
     const auto batch = make_batch(random, kStart, shape);
     SegmentWriter segment(1, *batch, {kStart, std::uint64_t{1} << 30});
-    const RowSubjects& subjects = segment.number_rows(*batch);
-    rollup.add(*batch, subjects, make_entry(*batch, subjects, 1).header);
-    rollup.encode(rows * kRowParts.size() + 1);
+    RowRuns runs = make_runs(*batch, segment.number_rows(*batch));
+    const NewEntry interval = make_entry(*batch, runs, 1);
+    rollup.add(std::move(runs), interval.header);
+    rollup.encode(2 * rows * kRowParts.size() + 1);
     ClosedPart part = rollup.take();
     hour.add(part.minute.header, 1, *part.by_endpoint);
     const NewEntry entry = hour.take();

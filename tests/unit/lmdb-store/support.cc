@@ -319,7 +319,7 @@ bool same_rows(const Batch& a, const Batch& b) {
 
 Encoded::Encoded(const Batch& batch) {
     SegmentWriter writer(1, batch, {});
-    entry = make_entry(batch, writer.number_rows(batch), 1);
+    entry = make_entry(batch, make_runs(batch, writer.number_rows(batch)), 1);
     SegmentWriter::Marks marks;
     segment = writer.unwritten(marks);
 }
