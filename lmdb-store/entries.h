@@ -32,8 +32,8 @@ struct Entry {
     EntryHeader header;
 };
 
-// Encodes a sound batch (see check_batch()), whose rows are in `runs`; the sequences of the header are left to the
-// caller.
+// Encodes a sound batch (see check_batch()), whose rows are in `runs`; the sequences of the header are left
+// to the caller.
 NewEntry make_entry(const Batch& batch, const RowRuns& runs, std::uint64_t segment);
 
 // Whether a batch can be stored: indexes in range, histograms in order, an end time.

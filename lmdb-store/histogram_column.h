@@ -56,7 +56,8 @@ constexpr std::uint64_t pack(const Histogram::Bucket& bucket) {
 }
 constexpr std::uint64_t pack(std::uint64_t packed) { return packed; }
 constexpr Histogram::Bucket unpack(std::uint64_t packed) {
-    return {static_cast<std::uint16_t>(packed >> kCountBits), packed & ((std::uint64_t{1} << kCountBits) - 1)};
+    return {static_cast<std::uint16_t>(packed >> kCountBits),
+            packed & ((std::uint64_t{1} << kCountBits) - 1)};
 }
 
 // A histogram whose buckets are somewhere else, packed and ascending.

@@ -10,7 +10,8 @@ namespace {
 // written in parts.
 constexpr std::size_t kMaxRows = 128 * 1024;
 constexpr std::size_t kMaxBytes = std::size_t{40} << 20;
-// Intervals of a second or two are added up now and then: each run costs the adding up some time for each row.
+// Intervals of a second or two are added up now and then: each run costs the adding up some time for each
+// row.
 constexpr std::size_t kMaxRuns = 16;
 
 }  // namespace
@@ -136,9 +137,10 @@ bool Rollup::Layer<Row>::sum_endpoints(std::size_t& rows) {
     } else {
         if (!sums.has_endpoints()) return true;
         if (!by_endpoint) by_endpoint.emplace(sums);
-        const std::size_t some = std::min(rows, by_endpoint->left());
-        by_endpoint->add(some);
-        rows -= some;
+        // two take as long as one that is added up and encoded
+        const std::size_t pairs = std::min(rows, (by_endpoint->left() + 1) / 2);
+        by_endpoint->add(std::min(2 * pairs, by_endpoint->left()));
+        rows -= pairs;
         return by_endpoint->left() == 0;
     }
 }

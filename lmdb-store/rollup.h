@@ -1,7 +1,7 @@
 // The minute in work: intervals merged until their minute is over.
 //
-// Intervals are kept as the runs that they were encoded from (row_run.h) and added up when the minute is over,
-// or when they take too much memory. Not thread-safe.
+// Intervals are kept as the runs that they were encoded from (row_run.h) and added up when the minute is
+// over, or when they take too much memory. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,8 @@ public:
     // Losses and counters are added by add() once an interval: rows of further blocks come without.
     void add_rows(RowRuns&& runs);
 
-    // Adds up and encodes about so many rows, to begin with; true when all are. Nothing is to be added after that.
+    // Adds up and encodes about so many rows, to begin with; true when all are. Nothing is to be added after
+    // that.
     bool encode(std::size_t rows);
     // When all is encoded; the rollup is empty afterwards.
     ClosedPart take();
@@ -50,7 +51,7 @@ private:
     template <typename Row>
     struct Layer {
         std::vector<RowRun<Row>> runs;
-        // once they are begun
+        // once they are begun: then it stays where it is, for these refer to the sums
         std::optional<RunMerge<Row>> merge;
         RowRun<Row> sums;
         std::optional<RowEncoder<Row>> encoder;

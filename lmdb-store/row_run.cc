@@ -42,14 +42,30 @@ std::vector<std::uint32_t> order_of(std::span<const std::uint32_t> subjects) {
 template <typename Row>
 RowRun<Row>::RowRun(std::span<const Row> rows, std::span<const std::uint32_t> subjects,
                     std::span<const std::uint32_t> endpoints) {
-    begins_.reserve(rows.size());
-    words_.reserve(kUsualWords * rows.size());
-    const std::vector<std::uint32_t> order = order_of(subjects);
-    for (std::size_t i = 0; i < order.size(); i++) {
-        prefetch_ahead(rows, order, i);
-        const std::uint32_t subject = subjects[order[i]];
-        put(subject, endpoints[subject], rows[order[i]]);
+    reserve(rows.size(), kUsualWords * rows.size());
+    for (std::size_t i = 0; i < rows.size(); i++) {
+        if (i + 2 * kAhead < rows.size()) prefetch(&endpoints[subjects[i + 2 * kAhead]]);
+        put(subjects[i], endpoints[subjects[i]], rows[i]);
     }
+    if (!std::is_sorted(subjects.begin(), subjects.end())) sort(order_of(subjects));
+}
+
+// Packed rows are small and near each other: nothing is won by visiting the rows themselves in order.
+template <typename Row>
+void RowRun<Row>::sort(std::span<const std::uint32_t> order) {
+    RowRun out;
+    out.reserve(size(), words_.size());
+    for (std::size_t i = 0; i < order.size(); i++) {
+        if (i + 2 * kAhead < order.size()) prefetch((*this)[order[i + 2 * kAhead]].words());
+        out.add((*this)[order[i]]);
+    }
+    *this = std::move(out);
+}
+
+template <typename Row>
+void RowRun<Row>::reserve(std::size_t rows, std::size_t words) {
+    begins_.reserve(rows);
+    words_.reserve(words);
 }
 
 template <typename Row>
@@ -58,9 +74,8 @@ void RowRun<Row>::put(std::uint32_t subject, std::uint32_t endpoint, const Row& 
     std::array<std::uint64_t, kRunNumbers<Row>> numbers;
     for (std::size_t c = 0; c < Columns::kNumbers.size(); c++) numbers[c] = row.*Columns::kNumbers[c].of_row;
     if constexpr (std::is_same_v<Row, SlowRow>) numbers.back() = static_cast<std::uint64_t>(row.time_ns);
-    put(subject, endpoint, numbers, [&](std::size_t c) -> const Histogram& {
-        return row.*Columns::kHistograms[c].of_row;
-    });
+    put(subject, endpoint, numbers,
+        [&](std::size_t c) -> const Histogram& { return row.*Columns::kHistograms[c].of_row; });
 }
 
 template <typename Row>

@@ -1,14 +1,15 @@
 // Rows of one part in the order of their subjects, packed one behind the other: a run.
 //
-// Rows come from the flow table in no order, and their histograms lie elsewhere: each look at one is a wait for
-// memory. So they are looked at once, and all that follows goes over runs from front to back: encoding them,
-// adding up those of a minute (run_merge.h), encoding what that came to.
+// Rows come from the flow table in no order, and their histograms lie elsewhere: each look at one is a wait
+// for memory. So they are looked at once, and all that follows goes over runs from front to back: encoding
+// them, adding up those of a minute (run_merge.h), encoding what that came to.
 //
 // A row, in words of 64 bits; in memory only:
 //   subject (the lower 32 bits), and which numbers are not 0 (a bit for each)
 //   endpoint (the lower 32 bits), and how many buckets each histogram has (16 bits for each)
 //   the numbers that are not 0
-//   of each histogram that has buckets: maximum, sum, and for each bucket its index (the upper 16 bits) and its
+//   of each histogram that has buckets: maximum, sum, and for each bucket its index (the upper 16 bits) and
+//   its
 //     count (the lower 48), ascending
 #pragma once
 
@@ -31,8 +32,8 @@ std::vector<std::uint32_t> order_of(std::span<const std::uint32_t> subjects);
 
 // A slow request has its time besides what RowColumns names: behind those.
 template <typename Row>
-inline constexpr std::size_t kRunNumbers =
-    RowColumns<Row>::kNumbers.size() + (std::is_same_v<Row, SlowRow> ? 1 : 0);
+inline constexpr std::size_t kRunNumbers = RowColumns<Row>::kNumbers.size() +
+                                           (std::is_same_v<Row, SlowRow> ? 1 : 0);
 
 // A row of a run, for as long as nothing is added to the run.
 template <typename Row>
@@ -44,8 +45,8 @@ public:
     std::uint32_t endpoint() const { return static_cast<std::uint32_t>(words_[1]); }
     std::span<const std::uint64_t> words() const { return words_; }
 
-    // Calls on_number(place, number) for those that are not 0, and on_histogram(place, histogram) for those that
-    // have samples.
+    // Calls on_number(place, number) for those that are not 0, and on_histogram(place, histogram) for those
+    // that have samples.
     template <typename OnNumber, typename OnHistogram>
     void visit(const OnNumber& on_number, const OnHistogram& on_histogram) const {
         const std::uint64_t* at = words_.data() + 2;
@@ -95,6 +96,8 @@ public:
     bool has_repeated() const { return has_repeated_; }
 
 private:
+    void sort(std::span<const std::uint32_t> order);
+    void reserve(std::size_t rows, std::size_t words);
     // histogram_of(place): its maximum, sum and buckets.
     template <typename HistogramOf>
     void put(std::uint32_t subject, std::uint32_t endpoint,

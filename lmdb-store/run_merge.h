@@ -1,7 +1,7 @@
 // Runs of the same subjects added up: what the intervals of a minute come to.
 //
-// Numbers add and histograms merge, so what is added up says the same as what it is made of. Slow requests stay
-// by themselves. All is read and written from front to back. Not thread-safe.
+// Numbers add and histograms merge, so what is added up says the same as what it is made of. Slow requests
+// stay by themselves. All is read and written from front to back. Not thread-safe.
 #pragma once
 
 #include <array>
@@ -29,7 +29,8 @@ private:
     };
 
     std::uint32_t next_subject() const;
-    // The rows of this subject, which are passed over; runs that come to their end stay while these are needed.
+    // The rows of this subject, which are passed over; runs that come to their end stay while these are
+    // needed.
     void collect(std::uint32_t subject);
     void add_up(RowRun<Row>& out);
 
