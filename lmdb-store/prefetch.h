@@ -8,8 +8,6 @@
 #include <cstdint>
 #include <span>
 
-#include "lmdb-store/columns.h"
-
 namespace weir::store {
 
 // How many steps ahead a loop asks.
@@ -28,20 +26,6 @@ void prefetch(std::span<const T> objects) {
 template <typename T>
 void prefetch(const T* object) {
     prefetch(std::span(object, 1));
-}
-
-// Of a row that is near, what its histograms hold.
-template <typename Row>
-void prefetch_buckets(const Row& row) {
-    for (const auto& column : RowColumns<Row>::kHistograms) prefetch((row.*column.of_row).buckets());
-}
-
-// Of rows that are visited in this order, those that come after `at`.
-template <typename Row>
-void prefetch_ahead(std::span<const Row> rows, std::span<const std::uint32_t> order, std::size_t at) {
-    const std::size_t left = order.size() - at;
-    if (left > 2 * kAhead) prefetch(&rows[order[at + 2 * kAhead]]);
-    if (left > kAhead) prefetch_buckets(rows[order[at + kAhead]]);
 }
 
 }  // namespace weir::store
