@@ -14,6 +14,7 @@
 /* Written once at load. */
 const volatile __u32 fold_port_from = 0;
 const volatile __u8 follow_tls = 0;
+const volatile __u8 has_rdonly_cast = 0; /* the kernel is 6.2 or later */
 
 /* Set by user space: which folds are filled. */
 __u32 fold_set = 0;
@@ -299,10 +300,31 @@ static __always_inline void on_call(const struct sock *sk, int ret, bool rx)
 }
 
 /*
- * The walk over the table. It stands here because it calls bpf_rdonly_cast(), and libbpf 1.1 does not link two objects
- * that both call a function of the kernel's.
+ * The walks. They stand here because they call bpf_rdonly_cast(), and libbpf 1.1 does not link two objects that both
+ * call a function of the kernel's.
  */
 extern __u32 walk_bucket;
+
+/* One of socket storage. The helper looks at two cache lines of the socket before the walk looks at one. */
+static __always_inline bool walk_stored(const struct sock *sk, struct conn *conn)
+{
+	const struct tcp_sock *tp;
+
+	if (walk_passes_by(conn))
+		return true;
+	tp = has_rdonly_cast ? as_tcp(sk) : bpf_skc_to_tcp_sock((void *)sk);
+	return !tp || walk_live(sk, tp, conn, false);
+}
+
+SEC("iter/bpf_sk_storage_map")
+int weir_walk(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct sock *sk = ctx->sk;
+	struct conn *conn = ctx->value;
+
+	/* 1: the same socket again, when there is room */
+	return sk && conn && !walk_stored(sk, conn);
+}
 
 /* Whether the socket is not the connection's any more. A connect is given its port after it was seen to begin. */
 static __always_inline bool is_another(const struct conn *conn, const struct sock *sk)

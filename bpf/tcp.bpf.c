@@ -417,16 +417,6 @@ int weir_connect6(struct bpf_sock_addr *ctx)
 	return 1;
 }
 
-SEC("iter/bpf_sk_storage_map")
-int weir_walk(struct bpf_iter__bpf_sk_storage_map *ctx)
-{
-	struct sock *sk = ctx->sk;
-	struct conn *conn = ctx->value;
-
-	/* 1: the same socket again, when there is room */
-	return sk && conn && !walk_stored(sk, conn);
-}
-
 SEC("iter/task_file")
 int weir_held(struct bpf_iter__task_file *ctx)
 {

@@ -70,11 +70,14 @@ static __always_inline void walk_http(struct http_conn *hc)
 		http_report_sum(&hc->http, &hc->record);
 }
 
-/* Whether a walk has nothing to do with it: no connection, or one whose owner may become known in a moment. */
+/*
+ * Whether a walk has nothing to do with it: no connection, or one whose owner may become known in a moment. Of one that
+ * is older, one cache line is looked at.
+ */
 static __always_inline bool walk_passes_by(const struct conn *conn)
 {
 	return conn->role != ROLE_CONNECTION ||
-	       (conn->id.owner != WEIR_OWNER_EXACT && conn->established_at > walk_unowned_since);
+	       (conn->established_at > walk_unowned_since && conn->id.owner != WEIR_OWNER_EXACT);
 }
 
 static __always_inline struct weir_tcp_record *walk_room(void)
@@ -120,21 +123,11 @@ static __always_inline bool walk_live(const struct sock *sk, const struct tcp_so
 	if (conn->has_http && (!rests || conn->rested < RESTED_LONG || walk_last))
 		walk_http(is_placed ? http_at(conn->place - 1) : http_get_stored(sk));
 	if (rests) {
-		conn->rested = RESTED_LONG;
+		if (conn->rested != RESTED_LONG)
+			conn->rested = RESTED_LONG;
 		return true;
 	}
 	return walk_connection(sk, tp, conn);
-}
-
-/* One of socket storage. */
-static __always_inline bool walk_stored(const struct sock *sk, struct conn *conn)
-{
-	struct tcp_sock *tp;
-
-	if (walk_passes_by(conn))
-		return true;
-	tp = bpf_skc_to_tcp_sock((void *)sk);
-	return !tp || walk_live(sk, tp, conn, false);
 }
 
 /* The last report of an established connection whose end was not seen, without its last bytes. */

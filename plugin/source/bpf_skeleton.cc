@@ -36,6 +36,7 @@ constexpr std::uint32_t kConnBuckets = 8192, kHttpConnBuckets = 2048;
 void size_conn_table(weir_bpf& skeleton, bool wanted, bool with_http) {
     const std::uint32_t buckets = !wanted ? 1 : with_http ? kHttpConnBuckets : kConnBuckets;
     skeleton.rodata->conn_bucket_mask = buckets - 1;
+    skeleton.rodata->has_rdonly_cast = wanted;  // which the table needs
     bpf_map__set_max_entries(skeleton.maps.conn_buckets, buckets);
     bpf_map__set_max_entries(skeleton.maps.conn_places, buckets * WEIR_CONN_WAYS);
     bpf_map__set_max_entries(skeleton.maps.http_places, with_http ? buckets * WEIR_CONN_WAYS : 1);
