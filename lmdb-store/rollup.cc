@@ -23,12 +23,14 @@ bool Rollup::takes(const EntryHeader& header) const {
 
 bool Rollup::is_full() const {
     std::size_t rows = 0;
-    std::size_t bytes = 0;
-    each_layer([&](const auto& layer) {
-        rows += layer.rows();
-        bytes += layer.bytes();
-    });
-    return rows >= kMaxRows || bytes >= kMaxBytes;
+    each_layer([&](const auto& layer) { rows += layer.rows(); });
+    return rows >= kMaxRows || bytes() >= kMaxBytes;
+}
+
+std::size_t Rollup::bytes() const {
+    std::size_t out = 0;
+    each_layer([&](const auto& layer) { out += layer.bytes(); });
+    return out;
 }
 
 void Rollup::add(RowRuns&& runs, const EntryHeader& header) {
@@ -50,7 +52,7 @@ void Rollup::add(RowRuns&& runs, const EntryHeader& header) {
 
 void Rollup::add_rows(RowRuns&& runs) {
     each_layer([&]<typename Row>(Layer<Row>& layer) { layer.add(std::move(runs.of<Row>())); });
-    if (is_full()) each_layer([](auto& layer) { layer.add_up(); });
+    if (bytes() >= kMaxBytes) each_layer([](auto& layer) { layer.add_up(); });
 }
 
 bool Rollup::encode(std::size_t rows) {

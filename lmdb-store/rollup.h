@@ -77,6 +77,7 @@ private:
         std::apply([&](const auto&... layer) { (f(layer), ...); }, layers_);
     }
     bool is_full() const;
+    std::size_t bytes() const;
 
     std::tuple<Layer<L4Row>, Layer<L7Row>, Layer<DnsRow>, Layer<SlowRow>> layers_;
     EntryHeader header_;
