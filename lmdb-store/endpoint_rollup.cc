@@ -10,9 +10,10 @@ namespace weir::store {
 namespace {
 
 constexpr std::int64_t kLength = kHourMinutes * kMinute;
-// Bounds the memory to some ten MiB, and how long the encoding takes. Hosts have few addresses: for most of
+// Bound the memory to some twenty MiB, and how long the encoding takes. Hosts have few addresses: for most of
 // them an hour is far from it.
 constexpr std::size_t kMaxRows = 32 * 1024;
+constexpr std::size_t kMaxBuckets = std::size_t{1} << 20;
 
 template <typename T>
 void append(std::vector<T>& to, const std::vector<T>& from) {
@@ -20,6 +21,13 @@ void append(std::vector<T>& to, const std::vector<T>& from) {
 }
 
 }  // namespace
+
+template <typename Row>
+std::size_t EndpointLayer<Row>::buckets() const {
+    std::size_t out = 0;
+    for (const HistogramColumnWriter& column : histograms) out += column.buckets();
+    return out;
+}
 
 template <typename Row>
 void EndpointLayer<Row>::add(const EndpointLayer& other, std::uint64_t minute) {
@@ -131,11 +139,13 @@ void EndpointEncoder<Row>::gather(const std::vector<T>& column) {
 bool EndpointRollup::takes(const EntryHeader& minute, std::uint64_t sequence) const {
     if (empty()) return true;
     return minute.segment == header_.segment && sequence == header_.last_sequence + 1 &&
-           rows_.size() < kMaxRows && minute.end_ns > header_.begin_ns &&
+           rows_.size() < kMaxRows && rows_.buckets() < kMaxBuckets && minute.end_ns > header_.begin_ns &&
            minute.end_ns - header_.begin_ns <= kLength;
 }
 
-bool EndpointRollup::fits(const EndpointRows& rows) { return rows.size() <= kMaxRows; }
+bool EndpointRollup::fits(const EndpointRows& rows) {
+    return rows.size() <= kMaxRows && rows.buckets() <= kMaxBuckets;
+}
 
 void EndpointRollup::add(const EntryHeader& minute, std::uint64_t sequence, const EndpointRows& rows) {
     if (empty()) {
@@ -183,6 +193,9 @@ NewEntry EndpointRollup::take() {
     return out;
 }
 
+template struct EndpointLayer<L4Row>;
+template struct EndpointLayer<L7Row>;
+template struct EndpointLayer<DnsRow>;
 template class EndpointSums<L4Row>;
 template class EndpointSums<L7Row>;
 template class EndpointSums<DnsRow>;

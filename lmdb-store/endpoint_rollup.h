@@ -32,6 +32,7 @@ struct EndpointLayer {
     std::array<HistogramColumnWriter, RowColumns<Row>::kHistograms.size()> histograms;
 
     std::size_t size() const { return endpoints.size(); }
+    std::size_t buckets() const;
     // All rows of a minute, which has this number.
     void add(const EndpointLayer& other, std::uint64_t minute);
 };
@@ -52,6 +53,7 @@ struct EndpointRows {
         }
     }
     std::size_t size() const { return l4.size() + l7.size() + dns.size(); }
+    std::size_t buckets() const { return l4.buckets() + l7.buckets() + dns.buckets(); }
 };
 
 // Adds up a minute's rows of one layer, endpoint by endpoint: so the sum in work stays in the caches, however

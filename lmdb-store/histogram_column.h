@@ -96,7 +96,8 @@ public:
 
     std::size_t size() const { return sizes_.size(); }
     std::size_t buckets(std::uint32_t row) const { return sizes_[row]; }
-    bool empty() const { return max_.empty(); }  // no row has samples
+    std::size_t buckets() const { return counts_.size(); }  // of all rows
+    bool empty() const { return max_.empty(); }             // no row has samples
     void write(ByteWriter& out) const;
     void clear();
 

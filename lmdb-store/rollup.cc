@@ -139,10 +139,10 @@ bool Rollup::Layer<Row>::sum_endpoints(std::size_t& rows) {
     } else {
         if (!sums.has_endpoints()) return true;
         if (!by_endpoint) by_endpoint.emplace(sums);
-        // two take as long as one that is added up and encoded
-        const std::size_t pairs = std::min(rows, (by_endpoint->left() + 1) / 2);
-        by_endpoint->add(std::min(2 * pairs, by_endpoint->left()));
-        rows -= pairs;
+        // one takes as long as one that is added up and encoded
+        const std::size_t some = std::min(rows, by_endpoint->left());
+        by_endpoint->add(some);
+        rows -= some;
         return by_endpoint->left() == 0;
     }
 }

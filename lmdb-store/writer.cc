@@ -16,7 +16,7 @@ constexpr unsigned kMaxExpired = 64;
 constexpr unsigned kMaxRoomAttempts = 3;
 // Closed parts that a rebuild collects before it writes them.
 constexpr std::size_t kMaxParts = 8;
-// Of a closed part, what an append encodes: so a minute of many flows is done in five, and a small one at
+// Of a closed part, what an append encodes: so a minute of many flows is done in six, and a small one at
 // once.
 constexpr std::size_t kRowsAStep = 32 * 1024;
 // Likewise of an hour, whose rows have many samples each.
