@@ -119,10 +119,10 @@ std::pair<Block, std::uint32_t> EndpointEncoder<Row>::next() {
 
 template <typename Row>
 void EndpointEncoder<Row>::take() {
-    std::size_t buckets = 0;
+    buckets_ = 0;
     std::size_t end = at_;
-    while (end < order_.size() && end - at_ < kEndpointBlockRows && buckets < kBlockBuckets) {
-        for (const auto& column : layer_->histograms) buckets += column.buckets(order_[end]);
+    while (end < order_.size() && end - at_ < kEndpointBlockRows && buckets_ < kBlockBuckets) {
+        for (const auto& column : layer_->histograms) buckets_ += column.buckets(order_[end]);
         end++;
     }
     taken_ = std::span(order_).subspan(at_, end - at_);
@@ -171,11 +171,10 @@ bool EndpointRollup::encode(std::size_t rows) {
         if (!encoding.encoder) encoding.encoder.emplace(layer);
         auto& encoder = *encoding.encoder;
         while (rows != 0 && encoder.left() != 0) {
-            const std::size_t left = encoder.left();
             auto [block, first_subject] = encoder.next();
             encoding.blocks.push_back(std::move(block));
             encoding.first_subjects.push_back(first_subject);
-            rows -= std::min(rows, left - encoder.left());
+            rows -= std::min(rows, encoder.weight());
         }
         is_done &= encoder.left() == 0;
     });

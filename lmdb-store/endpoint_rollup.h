@@ -7,6 +7,7 @@
 // Not thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -96,9 +97,12 @@ public:
     std::size_t left() const { return order_.size() - at_; }
     // The next block, and its first endpoint. Not to be asked for when none are left.
     std::pair<Block, std::uint32_t> next();
+    // What the last block was worth, in rows of some samples each.
+    std::size_t weight() const { return std::max(taken_.size(), buckets_ / kUsualBuckets); }
 
 private:
     using Columns = RowColumns<Row>;
+    static constexpr std::size_t kUsualBuckets = 64;
 
     void take();
     template <typename T>
@@ -109,6 +113,7 @@ private:
     std::array<HistogramColumnWriter::Places, Columns::kHistograms.size()> places_;
     std::size_t at_ = 0;
     std::span<const std::uint32_t> taken_;
+    std::size_t buckets_ = 0;  // of these
     Numbers gathered_;
 };
 
@@ -127,7 +132,8 @@ public:
     // `minute`: as it was written with this sequence.
     void add(const EntryHeader& minute, std::uint64_t sequence, const EndpointRows& rows);
 
-    // Encodes about so many rows, to begin with; true when all are. Nothing is to be added after that.
+    // Encodes about so many rows, fewer of many samples, to begin with; true when all are. Nothing is to be
+    // added after that.
     bool encode(std::size_t rows);
     // When all is encoded; the rollup is empty afterwards.
     NewEntry take();
