@@ -42,8 +42,8 @@ public:
     void add(std::size_t group, const HistogramColumn& column, std::size_t row);
     // To be called some rows before add(), so that memory is there by then: first for the group, then for its
     // list.
-    void expect(std::size_t group) const { __builtin_prefetch(&heads_[group], 1); }
-    void expect_list(std::size_t group) const {
+    [[gnu::always_inline]] void expect(std::size_t group) const { __builtin_prefetch(&heads_[group], 1); }
+    [[gnu::always_inline]] void expect_list(std::size_t group) const {
         const Head& head = heads_[group];
         __builtin_prefetch(static_cast<const std::uint32_t*>(head.buckets) + head.size, 1);
     }

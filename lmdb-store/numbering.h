@@ -56,7 +56,7 @@ private:
     std::size_t place_of(std::uint64_t hash) const { return hash & (slots_.size() - 1); }
     std::size_t next(std::size_t place) const { return (place + 1) & (slots_.size() - 1); }
 
-    void prefetch_value(std::uint64_t hash) const {
+    [[gnu::always_inline]] void prefetch_value(std::uint64_t hash) const {
         const Slot& slot = slots_[place_of(hash)];
         if (slot.end != 0) prefetch(&values_[slot.end - 1]);
     }

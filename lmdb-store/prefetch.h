@@ -13,9 +13,10 @@ namespace weir::store {
 // How many steps ahead a loop asks.
 inline constexpr std::size_t kAhead = 4;
 
-// Small things, too, lie across the ends of cache lines.
+// Small things, too, lie across the ends of cache lines. Always inline, as must be what does nothing else:
+// GCC takes a function that only asks for memory for one without an effect, and leaves out the calls.
 template <typename T>
-void prefetch(std::span<const T> objects) {
+[[gnu::always_inline]] inline void prefetch(std::span<const T> objects) {
     constexpr std::size_t kLine = 64, kMost = 8 * kLine;
     const char* const begin = reinterpret_cast<const char*>(objects.data());
     const char* const end = begin + std::min(objects.size_bytes(), kMost);
@@ -24,7 +25,7 @@ void prefetch(std::span<const T> objects) {
 }
 
 template <typename T>
-void prefetch(const T* object) {
+[[gnu::always_inline]] inline void prefetch(const T* object) {
     prefetch(std::span(object, 1));
 }
 
