@@ -82,6 +82,7 @@ template <typename Row>
 void Rollup::Layer<Row>::add_up() {
     if (runs.size() < 2) return;
     RowRun<Row> out;
+    out.reserve_for(runs);
     RunMerge<Row> all(std::exchange(runs, {}));
     while (!all.is_done()) all.take(kBlockRows, out);
     runs.push_back(std::move(out));
@@ -115,6 +116,7 @@ void Rollup::Layer<Row>::begin_encoding() {
         sums = std::move(runs.front());
         runs.clear();
     }
+    sums.reserve_for(runs);
     merge.emplace(std::exchange(runs, {}));
     encoder.emplace(sums);
 }
@@ -139,10 +141,10 @@ bool Rollup::Layer<Row>::sum_endpoints(std::size_t& rows) {
     } else {
         if (!sums.has_endpoints()) return true;
         if (!by_endpoint) by_endpoint.emplace(sums);
-        // one takes as long as one that is added up and encoded
-        const std::size_t some = std::min(rows, by_endpoint->left());
-        by_endpoint->add(some);
-        rows -= some;
+        // two take about as long as one that is added up and encoded
+        const std::size_t all = by_endpoint->left() / 2 + 1;
+        by_endpoint->add(rows < all ? 2 * rows : by_endpoint->left());
+        rows -= std::min(rows, all);
         return by_endpoint->left() == 0;
     }
 }

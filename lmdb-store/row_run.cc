@@ -63,6 +63,17 @@ void RowRun<Row>::sort(std::span<const std::uint32_t> order) {
 }
 
 template <typename Row>
+void RowRun<Row>::reserve_for(std::span<const RowRun> runs) {
+    std::size_t rows = 0;
+    std::size_t words = 0;
+    for (const RowRun& run : runs) {
+        rows += run.size();
+        words += run.words_.size();
+    }
+    reserve(rows, words);
+}
+
+template <typename Row>
 void RowRun<Row>::reserve(std::size_t rows, std::size_t words) {
     begins_.reserve(rows);
     words_.reserve(words);

@@ -76,6 +76,9 @@ public:
            std::span<const std::uint32_t> endpoints);
     RowRun() = default;
 
+    // For what these may come to: it then grows in its place. Memory that is not used is not touched, either.
+    void reserve_for(std::span<const RowRun> runs);
+
     // These add at the end, where no subject may come before another.
     void add(const RunRow<Row>& row);
     void add(std::uint32_t subject, std::uint32_t endpoint,
@@ -88,7 +91,7 @@ public:
         return RunRow<Row>(std::span(words_).subspan(begins_[row], end - begins_[row]));
     }
     std::size_t bytes() const {
-        return words_.capacity() * sizeof(std::uint64_t) + begins_.capacity() * sizeof(std::size_t);
+        return words_.size() * sizeof(std::uint64_t) + begins_.size() * sizeof(std::size_t);
     }
     // Every row has one.
     bool has_endpoints() const { return has_endpoints_; }

@@ -18,7 +18,7 @@ constexpr unsigned kMaxRoomAttempts = 3;
 constexpr std::size_t kMaxParts = 8;
 // Of a closed part, what an append encodes: so a minute of many flows is done in six, and a small one at
 // once.
-constexpr std::size_t kRowsAStep = 32 * 1024;
+constexpr std::size_t kRowsAStep = 24 * 1024;
 // Likewise of an hour, whose rows have many samples each.
 constexpr std::size_t kHourRowsAStep = 2 * 1024;
 constexpr std::size_t kAllRows = std::numeric_limits<std::size_t>::max();
