@@ -142,9 +142,9 @@ bool Rollup::Layer<Row>::sum_endpoints(std::size_t& rows) {
         if (!sums.has_endpoints()) return true;
         if (!by_endpoint) by_endpoint.emplace(sums);
         // two take about as long as one that is added up and encoded
-        const std::size_t all = by_endpoint->left() / 2 + 1;
-        by_endpoint->add(rows < all ? 2 * rows : by_endpoint->left());
-        rows -= std::min(rows, all);
+        const std::size_t pairs = std::min(rows, (by_endpoint->left() + 1) / 2);
+        by_endpoint->add(std::min(2 * pairs, by_endpoint->left()));
+        rows -= pairs;
         return by_endpoint->left() == 0;
     }
 }

@@ -90,6 +90,7 @@ public:
         const std::size_t end = row + 1 < size() ? begins_[row + 1] : words_.size();
         return RunRow<Row>(std::span(words_).subspan(begins_[row], end - begins_[row]));
     }
+    // In use: what is reserved beyond that takes no memory.
     std::size_t bytes() const {
         return words_.size() * sizeof(std::uint64_t) + begins_.size() * sizeof(std::size_t);
     }
