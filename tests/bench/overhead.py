@@ -1,7 +1,7 @@
 """What Weir costs a request: instructions, system-wide, of nginx under wrk, without Weir, with L4, with L4 and L7, and
 with a rule that leaves wrk's own end out.
 
-  overhead.py [--seconds S] [--rounds N] [--close] [--check]
+  overhead.py [--seconds S] [--rounds N] [--close | --other BYTES] [--check]
   overhead.py --kernel DIR ...    the same in an emulated machine (tests/vm/boot.py), where each instruction counts
 
 Wall time on a shared machine says little; instructions are steady to a few tenths of a percent. They are read
@@ -10,7 +10,8 @@ threads, caches that it cools. Modes take turns, and the median of the rounds is
 no counters (most virtual machines), the emulated machine does: its clock counts instructions while its one
 processor is busy.
 
---close makes wrk open a connection for each request. --check fails when L4 adds more than its limit.
+--close makes wrk open a connection for each request. --other measures another protocol instead: BYTES there and as
+many back, on each of a thousand connections in turn. --check fails when L4 adds more than its limit.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -31,11 +33,10 @@ import harness  # noqa: E402
 PORT = 8090
 SETTLING = 6  # seconds: what looking round at the start costs is not a cost of requests
 L4_LIMIT = {False: 0.3, True: 3.0}  # percent; keep-alive, and a connection for each request
-MODES = {"without": None, "L4": "l7net_enabled = []", "L4 + L7": "",
-         "but wrk's": "netlog_blacklist = \"process_name == 'wrk'\""}
-# On one processor a few instructions more or less decide who is woken when, and a change of hands costs more than what
-# is measured here: so nobody is put off by who has just been woken.
-STEADY = ["chrt", "--batch", "0"]
+MODES = {"without": None, "L4": "l7net_enabled = []", "L4 + L7": ""}
+BUT_WRKS = {"but wrk's": "netlog_blacklist = \"process_name == 'wrk'\""}
+TCP_LOAD = harness.BUILD / "tests" / "e2e" / "tcp_load"
+OTHER_CONNECTIONS = 1000
 
 
 def counters_work():
@@ -66,41 +67,123 @@ def idle_ns():
     return int(float(pathlib.Path("/proc/uptime").read_text().split()[1]) * 1e9)
 
 
-def measure(options):
-    """Instructions for each request of one run of wrk."""
-    close = ["-H", "Connection: close"] if options.close else []
-    wrk = ["wrk", "-t1", "-c16", f"-d{options.seconds}s", *close, f"http://127.0.0.1:{PORT}/"]
-    if options.clock_counts:
-        wrk = [*STEADY, *wrk]
-        started, idle = time.monotonic_ns(), idle_ns()
-        out = subprocess.run(wrk, capture_output=True, text=True, check=True).stdout
-        instructions = time.monotonic_ns() - started - (idle_ns() - idle)
-    else:
-        done = subprocess.run(["perf", "stat", "-a", "-x,", "-e", "instructions", *wrk], capture_output=True, text=True,
-                              check=True)
-        out = done.stdout
-        instructions = int(re.search(r"^(\d+),.*instructions", done.stderr, re.MULTILINE).group(1))
-    return instructions / int(re.search(r"(\d+) requests in", out).group(1))
+class Clock:
+    """Instructions from the emulated machine's clock."""
+
+    # On one processor a few instructions more or less decide who is woken when, and a change of hands costs more than
+    # what is measured here: so nobody is put off by who has just been woken.
+    steady = ["chrt", "--batch", "0"]
+
+    def __enter__(self):
+        self.started, self.idle = time.monotonic_ns(), idle_ns()
+
+    def __exit__(self, *_):
+        self.instructions = time.monotonic_ns() - self.started - (idle_ns() - self.idle)
+
+
+class Counters:
+    """Instructions from the counters of all processors."""
+
+    steady = []
+
+    def __enter__(self):
+        self.perf = subprocess.Popen(["perf", "stat", "-a", "-x,", "-e", "instructions"], stderr=subprocess.PIPE, text=True)
+        time.sleep(0.2)  # until it counts
+
+    def __exit__(self, *_):
+        self.perf.send_signal(signal.SIGINT)
+        self.instructions = int(re.search(r"^(\d+),.*instructions", self.perf.communicate()[1], re.MULTILINE).group(1))
+
+
+class Nginx:
+    """nginx under wrk. measure() gives the instructions of a request."""
+
+    unit, modes = "request", {**MODES, **BUT_WRKS}
+
+    def __init__(self, options):
+        close = ["-H", "Connection: close"] if options.close else []
+        self.wrk = ["wrk", "-t1", "-c16", f"-d{options.seconds}s", *close, f"http://127.0.0.1:{PORT}/"]
+        self.l4_limit = L4_LIMIT[options.close]
+        self.counter = options.counter
+
+    def __enter__(self):
+        self.directory = tempfile.TemporaryDirectory(prefix="weir-bench-")
+        self.process = start_nginx(pathlib.Path(self.directory.name), self.counter.steady)
+        return self
+
+    def __exit__(self, *_):
+        harness.stop(self.process)
+        self.directory.cleanup()
+
+    def measure(self):
+        with self.counter:
+            out = subprocess.run([*self.counter.steady, *self.wrk], capture_output=True, text=True, check=True).stdout
+        return self.counter.instructions / int(re.search(r"(\d+) requests in", out).group(1))
+
+
+class Other:
+    """A thousand connections of another protocol, bytes there and back. measure() gives the instructions of a round."""
+
+    unit, modes, l4_limit = "round", MODES, L4_LIMIT[False]
+
+    def __init__(self, options):
+        self.bytes, self.seconds, self.counter = options.other, options.seconds, options.counter
+
+    def __enter__(self):
+        self.server = self.start("serve")
+        self.client = self.start("hold", OTHER_CONNECTIONS, 1)
+        return self
+
+    def __exit__(self, *_):
+        for process in (self.client, self.server):
+            process.stdin.close()
+            process.wait(10)
+            process.stdout.close()
+
+    def start(self, kind, *more):
+        arguments = map(str, (kind, "127.0.0.1", PORT, self.bytes, self.bytes, *more))
+        process = subprocess.Popen([*self.counter.steady, TCP_LOAD, *arguments], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, text=True)
+        self.answer(process, "ready")
+        return process
+
+    @staticmethod
+    def answer(process, expected):
+        said = process.stdout.readline().strip()
+        assert said == expected, said
+
+    def tell(self, command):
+        self.client.stdin.write(command + "\n")
+        self.client.stdin.flush()
+        self.answer(self.client, "ok")
+
+    def measure(self):
+        self.tell("open")
+        for _ in range(20):  # until each is known to be something else, also one that was open before
+            self.tell("exchange")
+        times, end = 0, time.monotonic() + self.seconds
+        with self.counter:
+            while time.monotonic() < end:
+                self.tell("exchange")
+                times += 1
+        self.tell("close")
+        return self.counter.instructions / (times * OTHER_CONNECTIONS)
 
 
 def run(options):
-    results = {mode: [] for mode in MODES}
-    with tempfile.TemporaryDirectory(prefix="weir-bench-") as temporary:
-        nginx = start_nginx(pathlib.Path(temporary), STEADY if options.clock_counts else [])
-        try:
-            measure(options)  # nothing is cold afterwards
-            for _ in range(options.rounds):
-                for mode, config in MODES.items():
-                    if config is None:
-                        results[mode].append(measure(options))
-                        continue
-                    with harness.Weir(interval="10s", config=config, options=["--for", "1h"]):
-                        time.sleep(SETTLING)
-                        results[mode].append(measure(options))
-        finally:
-            harness.stop(nginx)
+    results = {}
+    with (Other if options.other else Nginx)(options) as load:
+        load.measure()  # nothing is cold afterwards
+        for _ in range(options.rounds):
+            for mode, config in load.modes.items():
+                if config is None:
+                    results.setdefault(mode, []).append(load.measure())
+                    continue
+                with harness.Weir(interval="10s", config=config, options=["--for", "1h"]):
+                    time.sleep(SETTLING)
+                    results.setdefault(mode, []).append(load.measure())
     base = statistics.median(results["without"])
-    print(f"{'':10} instructions a request    added")
+    print(f"{'':10} instructions a {load.unit}    added")
     added = {}
     for mode, values in results.items():
         value = statistics.median(values)
@@ -108,16 +191,17 @@ def run(options):
         spread = (max(values) - min(values)) / value * 100
         print(f"{mode:10} {value:12,.0f} (+-{spread / 2:.2f} %)  {added[mode]:+6.2f} %")
     sys.stdout.flush()
-    limit = L4_LIMIT[options.close]
-    if options.check and added["L4"] > limit:
-        sys.exit(f"L4 adds {added['L4']:.2f} %, more than {limit} %")
+    if options.check and added["L4"] > load.l4_limit:
+        sys.exit(f"L4 adds {added['L4']:.2f} %, more than {load.l4_limit} %")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--close", action="store_true")
+    load = parser.add_mutually_exclusive_group()
+    load.add_argument("--close", action="store_true")
+    load.add_argument("--other", type=int, metavar="BYTES", help="at most 65536")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--kernel", help="unpacked kernel package: measure in an emulated machine")
     parser.add_argument("--clock-counts", action="store_true", help=argparse.SUPPRESS)
@@ -129,6 +213,7 @@ def main():
                                  *environment, sys.executable, __file__, "--clock-counts", *again]).returncode)
     if not options.clock_counts:
         harness.require(counters_work(), "no hardware instruction counters here; use --kernel")
+    options.counter = Clock() if options.clock_counts else Counters()
     run(options)
 
 
