@@ -96,11 +96,14 @@ class Load(unittest.TestCase):
             self.assertNotIn("0", {p["pid"] for p in points})
 
     def lost(self, weir):
-        """What the ledger says of connections; not of those that were counted without their round trip time."""
+        """What the ledger says of connections; not of those that were counted without their round trip time. It speaks of
+        the whole host, where other programs end, too: what it has not seen begin is ours only if ours are not all there,
+        and that check() tells."""
         lost = self.ledger = weir.api("status")["coverage"]["lost"]
+        print(f"ledger {lost}", flush=True)
         return {name: lost.get(name, 0) for name in
-                ("tcp_fold_full", "socket_storage_refused", "closed_unseen", "seen_late", "owner_unknown",
-                 "flow_table_full", "batches_merged", "points_refused") if lost.get(name, 0)}
+                ("tcp_fold_full", "socket_storage_refused", "flow_table_full", "batches_merged", "points_refused")
+                if lost.get(name, 0)}
 
     def test_100000_live_connections(self):
         """Both ends of each are on this host, so twice as many sockets are walked."""
