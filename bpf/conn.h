@@ -104,7 +104,10 @@ static __always_inline struct conn *conn_create(const struct sock *sk)
 
 	if (!conn)
 		conn = conn_table_get(sk);
-	return conn ? conn : conn_store(sk);
+	if (conn)
+		return conn;
+	stat_add(WEIR_STAT_STORED, 1);
+	return conn_store(sk);
 }
 
 /* For one that has begun: two may look at it at once, and storage is made once. */

@@ -312,6 +312,7 @@ enum weir_stat {
 	WEIR_STAT_TLS_FULL,		 /* TLS connections that found no room */
 	WEIR_STAT_TLS_NO_SOCKET,	 /* requests under TLS whose socket did not become known */
 	WEIR_STAT_ATTEMPT_UNNOTED,	 /* connects that found no room to be noted: a failure before a SYN is missed */
+	WEIR_STAT_STORED,		 /* connections that began and have no place in the table, but storage */
 	WEIR_STAT_CHUNK_LOST,		 /* pieces of HTTP/2 that found the ring full or were not readable */
 	WEIR_STAT_MAX,
 };

@@ -417,6 +417,26 @@ int weir_connect6(struct bpf_sock_addr *ctx)
 	return 1;
 }
 
+/*
+ * The last that is seen of a socket. A place whose connection's end was not shown is found by the walk; storage goes with
+ * its socket, so its end is made up for here. The kernel never interrupts this program by another socket's end: it calls
+ * it where softirqs are off. Attached once connections have only storage: others need not pay for it.
+ */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(weir_destroy, const struct sock *sk)
+{
+	struct conn *conn = conn_stored(sk);
+	struct tcp_sock *tp;
+	bool failed;
+
+	if (!conn || conn->role != ROLE_CONNECTION)
+		return 0;
+	tp = bpf_skc_to_tcp_sock((void *)sk);
+	failed = conn->established == NOT_ESTABLISHED && tp && !tp->bytes_acked; /* not even the SYN */
+	on_close(sk, failed ? TCP_SYN_SENT : TCP_FIN_WAIT1);
+	return 0;
+}
+
 SEC("iter/task_file")
 int weir_held(struct bpf_iter__task_file *ctx)
 {

@@ -57,8 +57,8 @@ namespace weir {
     X(connects_unnoted,                                                                                     \
       "connects that were not watched for failing before a SYN because too many were under way")            \
     X(program_busy,                                                                                         \
-      "events that interrupted the very program that looks at them and are passed by, ends of connections " \
-      "among them")
+      "events that interrupted the very program that looks at them and are passed by; ends of connections " \
+      "are made up for")
 // clang-format on
 
 enum class Loss : std::uint8_t {

@@ -132,6 +132,7 @@ public:
         if (tls_ && !run(tls_walk_link_)) log_.warning("the walk over TLS connections ended early");
         drain(sink);  // requests that the walk reported
         read_stats();
+        watch_stored();
         read_misses();
         read_folds(sink);
     }
@@ -438,6 +439,18 @@ private:
         }
     }
 
+    // Ends that are not shown are made up for at another place where connections have only storage.
+    void watch_stored() {
+        if (watches_stored_ || stats_[WEIR_STAT_STORED] == 0) return;
+        watches_stored_ = true;
+        if (auto link = attach_program(skeleton_->progs.weir_destroy)) {
+            links_.push_back(std::move(*link));
+            log_.info("attached weir_destroy: connections have no room in the table");
+        } else {
+            log_.warning(link.error().message);
+        }
+    }
+
     // A program that is interrupted by an event of its own kind is not run for that event, and only the
     // kernel knows.
     void read_misses() {
@@ -496,6 +509,7 @@ private:
     RecordSink* sink_ = nullptr;  // during drain()
     std::array<std::uint64_t, WEIR_STAT_MAX> stats_{};
     std::uint64_t misses_ = 0;
+    bool watches_stored_ = false;
     std::uint64_t owners_left_ = 0;
     unsigned owner_rest_ = 0, owner_wait_ = 0;  // intervals
 };

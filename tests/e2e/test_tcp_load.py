@@ -90,6 +90,7 @@ class Load(unittest.TestCase):
                             bytes_read=n * exchanges * read, connect_failed=0)
             if seen != expected:
                 print(f"{direction}: {seen}, {busy} events not shown", flush=True)
+            self.assertEqual(seen["tcp_closed"], seen["tcp_established"], direction)  # ends are made up for
             for name, most in expected.items():
                 self.assertLessEqual(seen[name], most, f"{direction} {name}")
                 self.assertGreaterEqual(seen[name], most - busy * most // n, f"{direction} {name}")
