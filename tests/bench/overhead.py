@@ -15,6 +15,7 @@ many back, on each of a thousand connections in turn. --check fails when L4 adds
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import re
@@ -29,13 +30,13 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 import harness  # noqa: E402
+from tcp_load import TcpLoad  # noqa: E402
 
 PORT = 8090
 SETTLING = 6  # seconds: what looking round at the start costs is not a cost of requests
 L4_LIMIT = {False: 0.3, True: 3.0}  # percent; keep-alive, and a connection for each request
 MODES = {"without": None, "L4": "l7net_enabled = []", "L4 + L7": ""}
 BUT_WRKS = {"but wrk's": "netlog_blacklist = \"process_name == 'wrk'\""}
-TCP_LOAD = harness.BUILD / "tests" / "e2e" / "tcp_load"
 OTHER_CONNECTIONS = 1000
 
 
@@ -87,7 +88,8 @@ class Counters:
     steady = []
 
     def __enter__(self):
-        self.perf = subprocess.Popen(["perf", "stat", "-a", "-x,", "-e", "instructions"], stderr=subprocess.PIPE, text=True)
+        self.perf = subprocess.Popen(["perf", "stat", "-a", "-x,", "-e", "instructions"], stderr=subprocess.PIPE,
+                                     text=True)
         time.sleep(0.2)  # until it counts
 
     def __exit__(self, *_):
@@ -130,43 +132,27 @@ class Other:
         self.bytes, self.seconds, self.counter = options.other, options.seconds, options.counter
 
     def __enter__(self):
-        self.server = self.start("serve")
-        self.client = self.start("hold", OTHER_CONNECTIONS, 1)
+        address = ("127.0.0.1", PORT, self.bytes, self.bytes)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(TcpLoad(None, "serve", *address, under=self.counter.steady))
+            self.client = stack.enter_context(
+                TcpLoad(None, "hold", *address, OTHER_CONNECTIONS, 1, under=self.counter.steady))
+            self.stop = stack.pop_all()
         return self
 
     def __exit__(self, *_):
-        for process in (self.client, self.server):
-            process.stdin.close()
-            process.wait(10)
-            process.stdout.close()
-
-    def start(self, kind, *more):
-        arguments = map(str, (kind, "127.0.0.1", PORT, self.bytes, self.bytes, *more))
-        process = subprocess.Popen([*self.counter.steady, TCP_LOAD, *arguments], stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, text=True)
-        self.answer(process, "ready")
-        return process
-
-    @staticmethod
-    def answer(process, expected):
-        said = process.stdout.readline().strip()
-        assert said == expected, said
-
-    def tell(self, command):
-        self.client.stdin.write(command + "\n")
-        self.client.stdin.flush()
-        self.answer(self.client, "ok")
+        self.stop.close()
 
     def measure(self):
-        self.tell("open")
-        for _ in range(20):  # until each is known to be something else, also one that was open before
-            self.tell("exchange")
+        self.client.do("open")
+        for _ in range(20):  # until each is known to be something else
+            self.client.do("exchange")
         times, end = 0, time.monotonic() + self.seconds
         with self.counter:
             while time.monotonic() < end:
-                self.tell("exchange")
+                self.client.do("exchange")
                 times += 1
-        self.tell("close")
+        self.client.do("close")
         return self.counter.instructions / (times * OTHER_CONNECTIONS)
 
 

@@ -5,52 +5,19 @@ WEIR_LOAD_SECONDS makes the second part last longer.
 
 import contextlib
 import os
-import subprocess
 import time
 import unittest
 
 import harness
 from harness import Link, Weir, total
+from tcp_load import TcpLoad
 
 PORT = 7400
-LOAD = harness.BUILD / "tests" / "e2e" / "tcp_load"
 LIVE = 100_000
 SHARES = 8  # of them: as many processes at either end, so that each is below the usual limit of descriptors
 MAX_SWEEP_SECONDS = 0.1  # for 100,000 ends of connections that all moved something, or twice as many at rest
 NOISE = 4  # wall time on a shared machine varies threefold: what is beyond is no noise
 MAX_KIB = 150 * 1024
-
-
-class Program:
-    """tcp_load in a namespace."""
-
-    def __init__(self, namespace, *arguments):
-        self.process = subprocess.Popen(harness.in_netns(namespace, LOAD, *arguments), stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
-        self.expect("ready")
-
-    def expect(self, word):
-        answer = self.process.stdout.readline().strip()
-        assert answer == word, answer
-
-    def do(self, command):
-        self.process.stdin.write(command + "\n")
-        self.process.stdin.flush()
-        self.expect("ok")
-
-    def end(self):
-        """What it says last; None for nothing."""
-        said, _ = self.process.communicate(timeout=120)
-        assert self.process.returncode == 0, self.process.args
-        return int(said) if said else None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()
 
 
 def wait_until_closed(namespace):
@@ -78,6 +45,10 @@ def memory_kib(pid, name="VmRSS"):
         return next(int(line.split()[1]) for line in file if line.startswith(name + ":"))
 
 
+def ledger_of(weir):
+    return weir.api("status")["coverage"]["lost"]
+
+
 class Load(unittest.TestCase):
     def check(self, weir, link, ip, n, up, down, exchanges=1, busy=0):
         """busy: events that the kernel did not show, by the ledger. Most are made up for, each may have cost one connection."""
@@ -96,15 +67,19 @@ class Load(unittest.TestCase):
                 self.assertGreaterEqual(seen[name], most - busy * most // n, f"{direction} {name}")
             self.assertNotIn("0", {p["pid"] for p in points})
 
+    def begin(self, weir):
+        """The ledger speaks of the whole host: what was lost before our connections is not theirs, such as programs that
+        were about to end when Weir began."""
+        weir.wait_intervals(1)
+        self.before = ledger_of(weir)
+
     def lost(self, weir):
-        """What the ledger says of connections; not of those that were counted without their round trip time. It speaks of
-        the whole host, where other programs end, too: what it has not seen begin is ours only if ours are not all there,
-        and that check() tells."""
-        lost = self.ledger = weir.api("status")["coverage"]["lost"]
-        print(f"ledger {lost}", flush=True)
-        return {name: lost.get(name, 0) for name in
-                ("tcp_fold_full", "socket_storage_refused", "flow_table_full", "batches_merged", "points_refused")
-                if lost.get(name, 0)}
+        """What the ledger says of connections; not of those that were counted without their round trip time."""
+        self.ledger = {name: count - self.before.get(name, 0) for name, count in ledger_of(weir).items()}
+        print(f"ledger {self.ledger}", flush=True)
+        return {name: self.ledger[name] for name in
+                ("tcp_fold_full", "socket_storage_refused", "closed_unseen", "seen_late", "owner_unknown",
+                 "flow_table_full", "batches_merged", "points_refused") if self.ledger.get(name, 0)}
 
     def test_100000_live_connections(self):
         """Both ends of each are on this host, so twice as many sockets are walked."""
@@ -117,9 +92,10 @@ class Load(unittest.TestCase):
 
         with Link() as link, Weir(interval="2s") as weir:
             prepare(link.client)
+            self.begin(weir)
             with contextlib.ExitStack() as stack:
                 def start(*arguments):
-                    return [stack.enter_context(Program(link.client, *arguments)) for _ in range(SHARES)]
+                    return [stack.enter_context(TcpLoad(link.client, *arguments)) for _ in range(SHARES)]
 
                 servers = start("serve", "127.0.0.1", PORT, 100, 200)
                 clients = start("hold", "127.0.0.1", PORT, 100, 200, LIVE // SHARES, 4)
@@ -150,8 +126,9 @@ class Load(unittest.TestCase):
         seconds = int(os.environ.get("WEIR_LOAD_SECONDS", 10))
         with Link() as link, Weir(interval="2s") as weir:
             prepare(link.client)
-            with Program(link.client, "serve", link.client_ip, PORT, 100, 200, "once") as server, \
-                    Program(link.client, "rate", link.client_ip, PORT, 100, 200, 20_000, seconds) as client:
+            self.begin(weir)
+            with TcpLoad(link.client, "serve", link.client_ip, PORT, 100, 200, "once") as server, \
+                    TcpLoad(link.client, "rate", link.client_ip, PORT, 100, 200, 20_000, seconds) as client:
                 made = client.end()
                 self.assertEqual(server.end(), made)
             wait_until_closed(link.client)
@@ -166,15 +143,15 @@ class Load(unittest.TestCase):
         """It holds some hundred ends of connections: the others are counted all the same."""
         with Link() as link, Weir(interval="2s", config='[inputs.weir.limits]\nring = "64KiB"') as weir:
             prepare(link.client)
-            with Program(link.client, "serve", link.client_ip, PORT, 100, 200, "once") as server, \
-                    Program(link.client, "rate", link.client_ip, PORT, 100, 200, 20_000, 3) as client:
+            with TcpLoad(link.client, "serve", link.client_ip, PORT, 100, 200, "once") as server, \
+                    TcpLoad(link.client, "rate", link.client_ip, PORT, 100, 200, 20_000, 3) as client:
                 time.sleep(1)
                 weir.hold(1)
                 made = client.end()
                 self.assertEqual(server.end(), made)
             wait_until_closed(link.client)
             weir.wait_intervals(2)
-            lost = weir.api("status")["coverage"]["lost"]
+            lost = ledger_of(weir)
             weir.stop()
             self.check(weir, link, link.client_ip, made, 100, 200, busy=lost.get("program_busy", 0))
             self.assertGreater(lost.get("ring_full_tcp", 0), 0, "the ring was not full: nothing was tested")
