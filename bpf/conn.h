@@ -118,6 +118,23 @@ static __always_inline struct conn *conn_create_late(const struct sock *sk)
 	return conn ? conn : conn_store(sk);
 }
 
+/*
+ * For one that came unseen. It is given a place, as its end may not be shown either, and storage goes with its socket.
+ * Whoever makes the storage takes the place, so that it has only one.
+ */
+static __always_inline struct conn *conn_create_unseen(const struct sock *sk)
+{
+	struct conn *stored = conn_store(sk), *conn;
+
+	if (!stored || __sync_val_compare_and_swap(&stored->role, ROLE_NONE, ROLE_PLACED) != ROLE_NONE)
+		return conn_get(sk);
+	conn = conn_table_get(sk);
+	if (conn)
+		return conn;
+	stored->role = ROLE_NONE;
+	return stored;
+}
+
 static __always_inline struct http_conn *http_get_stored(const struct sock *sk)
 {
 	return bpf_sk_storage_get(&http_conns, (void *)sk, NULL, 0);
@@ -313,6 +330,14 @@ static __always_inline void conn_settled(struct conn *conn)
 	}
 }
 
+/* Whether sk is not the connection's. A socket gives back its port a moment before its state says that it is closed. */
+static __always_inline bool id_is_anothers(const struct weir_conn_id *id, const struct sock *sk)
+{
+	__u16 port = sk->__sk_common.skc_num;
+
+	return bpf_ntohs(sk->__sk_common.skc_dport) != id->remote_port || (port && port != id->local_port);
+}
+
 /* Takes the connection's end upon whoever sees it first; false for all others. The socket's port is given back a moment
  * before its state says that it is closed, so a walk may see the end as well. */
 static __always_inline bool conn_ends(struct conn *conn)
@@ -387,6 +412,12 @@ static __always_inline void conn_used_by_current(struct conn *conn)
 	conn_settled(conn);
 }
 
+/* States without a connection. */
+#define STATES_OF_CONNECT (1 << TCP_CLOSE | 1 << TCP_SYN_SENT | 1 << TCP_SYN_RECV)
+
+/* tcp.bpf.c says what they are. */
+extern __u64 follow_since, tick_time, boot_ahead;
+
 /* What the kernel has counted. */
 struct tcp_counters {
 	__u64 sent, received;
@@ -452,23 +483,59 @@ static __always_inline __u8 tcp_direction(const struct sock *sk, const struct tc
 	return counted > payload ? WEIR_OUTGOING : WEIR_INCOMING;
 }
 
-/* Begins to follow a connection that is already there: its past is not reported. */
+/* Whether it came after the start: that it was established was not shown, because a program was busy. */
+static __always_inline bool conn_came_unseen(const struct tcp_sock *tp)
+{
+	return tp->rcvq_space.time >= follow_since;
+}
+
+/*
+ * Begins to follow a connection that is already there. The past of one from before the start is not reported; one that
+ * came unseen is followed from its begin. Of its retransmissions those of the SYN-ACK are then told twice.
+ */
 static __always_inline void conn_adopt(struct conn *conn, const struct sock *sk, const struct tcp_sock *tp)
 {
-	struct tcp_counters now;
+	bool came_unseen = conn_came_unseen(tp);
+	struct tcp_counters now = {};
 
 	id_set_endpoints(&conn->id, sk);
 	conn->id.direction = tcp_direction(sk, tp);
-	tcp_read_counters(sk, tp, conn->id.direction == WEIR_OUTGOING, &now);
+	if (!came_unseen)
+		tcp_read_counters(sk, tp, conn->id.direction == WEIR_OUTGOING, &now);
 	id_note_peer(&conn->id);
 	conn->sent = now.sent;
 	conn->received = now.received;
 	conn->retransmits = now.retransmits;
 	conn->established = ESTABLISHED_NEW;
-	conn->established_at = 0;
+	conn->established_at = came_unseen ? tp->rcvq_space.time * 1000 + boot_ahead : 0;
 	conn->role = ROLE_CONNECTION;
 	if (conn->id.direction == WEIR_INCOMING)
 		stat_add(WEIR_STAT_ACCEPTED, 1);
+}
+
+/* Whether a connect succeeded and that was not shown: the kernel says so before its socket does. state: the socket's. */
+static __always_inline bool conn_is_behind(const struct conn *conn, __u8 state)
+{
+	return conn->established == NOT_ESTABLISHED && !(1 << state & STATES_OF_CONNECT) &&
+	       conn->id.direction == WEIR_OUTGOING;
+}
+
+static __always_inline void conn_catch_up(struct conn *conn, const struct sock *sk)
+{
+	conn->id.local_port = sk->__sk_common.skc_num;
+	id_note_peer(&conn->id);
+	conn->established_at = tick_time;
+	__sync_val_compare_and_swap(&conn->established, NOT_ESTABLISHED, ESTABLISHED_NEW);
+}
+
+/* The same for whoever does not hold the socket. An end takes the role before it says that nothing is established. */
+static __always_inline void conn_catch_up_live(struct conn *conn, const struct sock *sk)
+{
+	if (!conn_is_behind(conn, sk->__sk_common.skc_state))
+		return;
+	barrier();
+	if (*(volatile __u32 *)&conn->role == ROLE_CONNECTION)
+		conn_catch_up(conn, sk);
 }
 
 /* Moves a reported counter up to now; the difference, 0 when another CPU was faster. */

@@ -11,6 +11,7 @@
 enum conn_role {
 	ROLE_NONE = 0, /* closed, or not begun */
 	ROLE_CONNECTION = 1,
+	ROLE_PLACED = 2, /* in storage: the connection has a place in the table, or is about to */
 };
 
 /* Whether the connection was counted in tcp_established. */
@@ -29,12 +30,14 @@ struct conn {
 	__u32 established;    /* enum conn_established */
 	__u32 role;	      /* enum conn_role */
 	__u32 place;	      /* in the table, from 1; 0 = in socket storage */
-	__u32 rest_sent, rest_received; /* sequence numbers when a walk found it at rest */
+	__u32 rest_sent, rest_received; /* sequence numbers when a walk found it at rest; of one that has finished, see there */
 	__u8 settled;	      /* counted in WEIR_STAT_SETTLED */
 	__u8 has_http;	      /* there is an http_conn beside it */
 	__u8 rested;	      /* walks that found it at rest, up to RESTED_LONG; without a role: that found it so */
 	__u8 http_absent;     /* what stands beside it in the table says HTTP_ABSENT */
-	__u8 reserved[4];
+	__u8 finished;	      /* its owner is done: rest_* are what `sent` and `received` will come to, modulo 2^32 */
+	__u8 reserved;
+	__u16 error;	      /* that its socket told its program, as long as its end was not shown */
 	__u64 established_at; /* boot time, ns; 0 = before the start */
 	struct weir_conn_id id;
 };

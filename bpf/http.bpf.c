@@ -47,10 +47,13 @@ static __noinline struct conn *adopt_late(const struct sock *sk)
 	/* a fast open that is answered before its handshake is done has yet to begin */
 	if (!tp || sk->__sk_common.skc_state == TCP_CLOSE || sk->__sk_common.skc_state == TCP_SYN_RECV)
 		return NULL;
-	conn = conn_create_late(sk);
+	if (has_just_ended(sk))
+		return NULL;
+	conn = conn_came_unseen(tp) ? conn_create_unseen(sk) : conn_create_late(sk);
 	if (conn && conn->role == ROLE_NONE) {
 		conn_adopt(conn, sk, tp);
-		stat_add(WEIR_STAT_SEEN_LATE, 1);
+		if (!conn->established_at)
+			stat_add(WEIR_STAT_SEEN_LATE, 1);
 	}
 	return conn;
 }
@@ -76,21 +79,25 @@ static __noinline int http_on_other_call(const struct sock *sk, struct http_conn
 	return 0;
 }
 
-static __noinline int http_on_unseen(const struct sock *sk, struct http_conn *hc, __u64 time, __u32 seen)
+/* The socket has moved on between two calls. False when it has not: it is another's now, whose begin was not shown. */
+static __noinline bool http_on_unseen(const struct sock *sk, struct http_conn *hc, __u64 time, __u32 seen)
 {
-	__u32 unseen = http_unseen(&hc->http, sk, as_tcp(sk), seen), which = 1;
 	struct pump p = {.http = &hc->http, .record = &hc->record};
+	__u32 unseen, which = 1;
 
+	if (id_is_anothers(&hc->record.id, sk))
+		return false;
+	unseen = http_unseen(&hc->http, sk, as_tcp(sk), seen);
 	if (!unseen)
-		return 0;
+		return true;
 	p.scratch = bpf_map_lookup_elem(&scratches, &which);
 	if (!p.scratch)
-		return 0;
+		return true;
 	p.call = &p.scratch->call;
 	p.call->time = time;
 	http_on_unseen_bytes(&p, unseen);
 	hc->http.common = common_next(&hc->http);
-	return 0;
+	return true;
 }
 
 /* The end came while a call was under way. */
@@ -106,28 +113,6 @@ static __noinline int close_late(const struct sock *sk, struct http_conn *hc)
 	if (conn && conn->role == ROLE_NONE)
 		conn_table_leave(conn);
 	return 0;
-}
-
-static __always_inline void http_on_call(const struct sock *sk, struct http_conn *hc, struct task_struct *task,
-					 __u32 len, bool rx)
-{
-	struct http_state *http = &hc->http;
-	__u64 time = bpf_ktime_get_boot_ns();
-	__u32 seen = rx ? len : 0, until;
-
-	if (!http_lock(http)) {
-		stat_add(WEIR_STAT_HTTP_CONTENDED, 1);
-		return;
-	}
-	until = as_tcp(sk)->copied_seq;
-	if (until - seen != http->read_until)
-		http_on_unseen(sk, hc, time, seen);
-	http->read_until = until;
-	if (!http_on_common_call(sk, hc, task, len, time, rx))
-		http_on_other_call(sk, hc, len, time, rx);
-	http_unlock(http);
-	if (http->closing)
-		close_late(sk, hc);
 }
 
 /* Whether the connection's owner is one to pass by, as things are now. */
@@ -148,19 +133,24 @@ static __noinline int look_at_owner(struct http_conn *hc)
 }
 
 /* The first call on a socket. */
-static __always_inline struct http_conn *http_begin(const struct sock *sk)
+static __noinline struct http_conn *http_begin(const struct sock *sk)
 {
 	struct conn *conn = conn_get(sk);
 	struct http_conn *hc;
 
 	if (!is_inet(sk))
 		return NULL;
+	if (conn && conn_is_gone(conn, sk)) {
+		conn_give_up(sk, conn);
+		conn = NULL;
+	}
 	if (!conn)
 		conn = adopt_late(sk);
 	if (!conn || conn->role != ROLE_CONNECTION)
 		return NULL;
+	conn_catch_up_live(conn, sk);
 	if (conn->established == NOT_ESTABLISHED)
-		id_set_endpoints(&conn->id, sk); /* data in the SYN of a fast open */
+		conn->id.local_port = sk->__sk_common.skc_num; /* data in the SYN of a fast open */
 	conn_used_by_current(conn);
 	if (!follow_http && !is_dns(&conn->id))
 		return NULL;
@@ -170,6 +160,33 @@ static __always_inline struct http_conn *http_begin(const struct sock *sk)
 	else if (hc && passed_by_change)
 		look_at_owner(hc);
 	return hc;
+}
+
+static __always_inline void http_on_call(const struct sock *sk, struct http_conn *hc, struct task_struct *task,
+					 __u32 len, bool rx)
+{
+	struct http_state *http = &hc->http;
+	__u64 time = bpf_ktime_get_boot_ns();
+	__u32 seen = rx ? len : 0, until;
+
+	if (!http_lock(http)) {
+		stat_add(WEIR_STAT_HTTP_CONTENDED, 1);
+		return;
+	}
+	until = as_tcp(sk)->copied_seq;
+	if (until - seen != http->read_until && !http_on_unseen(sk, hc, time, seen)) {
+		http_unlock(http);
+		hc = http_begin(sk);
+		if (!hc || !http_lock(&hc->http))
+			return;
+		http = &hc->http;
+	}
+	http->read_until = until;
+	if (!http_on_common_call(sk, hc, task, len, time, rx))
+		http_on_other_call(sk, hc, len, time, rx);
+	http_unlock(http);
+	if (http->closing)
+		close_late(sk, hc);
 }
 
 /* The socket was inherited or passed on, and this call is its new owner's. */
@@ -326,12 +343,27 @@ int weir_walk(struct bpf_iter__bpf_sk_storage_map *ctx)
 	return sk && conn && !walk_stored(sk, conn);
 }
 
-/* Whether the socket is not the connection's any more. A connect is given its port after it was seen to begin. */
-static __always_inline bool is_another(const struct conn *conn, const struct sock *sk)
+/*
+ * Whether a connect came to nothing, which was not shown. Its begin is shown a moment before its socket's state says so:
+ * it is left to the next walk.
+ */
+static __always_inline bool connect_is_over(struct conn *conn, const struct sock *sk)
 {
-	return conn->established != NOT_ESTABLISHED &&
-	       (sk->__sk_common.skc_num != conn->id.local_port ||
-		bpf_ntohs(sk->__sk_common.skc_dport) != conn->id.remote_port);
+	if (sk->__sk_common.skc_state != TCP_CLOSE && bpf_ntohs(sk->__sk_common.skc_dport) == conn->id.remote_port)
+		return false;
+	if (!conn->rested && !walk_last) {
+		conn->rested = 1;
+		return false;
+	}
+	return true;
+}
+
+/* Whether the socket is closed, or another connection's. */
+static __always_inline bool is_another(struct conn *conn, const struct sock *sk)
+{
+	if (conn->established == NOT_ESTABLISHED)
+		return connect_is_over(conn, sk);
+	return !sk->__sk_common.skc_num || id_is_anothers(&conn->id, sk);
 }
 
 /* One of the table, of the socket at this address; nobody holds the socket meanwhile. */

@@ -304,6 +304,16 @@ static __always_inline bool http_on_close(const struct sock *sk, const struct tc
 	return http_close(sk, tp, hc);
 }
 
+/* The same for a connection whose end was not shown. */
+__weak int weir_http_gone(struct http_conn *hc)
+{
+	if (!hc || !http_lock(&hc->http))
+		return 0;
+	http_end(&hc->http, &hc->record);
+	http_unlock(&hc->http);
+	return 0;
+}
+
 /* From a walk: reports what is there, if the ring has room. */
 static __always_inline void http_report_sum(struct http_state *http, struct weir_http_record *record)
 {

@@ -80,8 +80,26 @@ typedef struct {
 	int owned;
 } socket_lock_t;
 
+struct sock_extended_err {
+	__u32 ee_errno;
+};
+
+/* What a queued error keeps in its packet's cb. */
+struct sock_exterr_skb {
+	struct sock_extended_err ee;
+};
+
+struct sk_buff {
+	char cb[48];
+};
+
+struct sk_buff_head {
+	struct sk_buff *prev;
+};
+
 struct sock {
 	struct sock_common __sk_common;
+	struct sk_buff_head sk_error_queue;
 	socket_lock_t sk_lock;
 	__u16 sk_protocol;
 	unsigned char sk_userlocks : 4; /* no bitfield since 6.8; the relocation tells */
@@ -107,6 +125,9 @@ struct tcp_sock {
 	__u32 write_seq;
 	__u32 srtt_us;
 	__u32 mdev_us;
+	struct {
+		__u64 time; /* when it was established, until its program reads: monotonic, us */
+	} rcvq_space;
 	__u32 total_retrans;
 	__u32 segs_out;
 };

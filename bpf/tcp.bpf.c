@@ -33,6 +33,10 @@ __u64 walk_unowned_since = 0;
  * monotonic clock, which rests while the machine sleeps (ns). */
 __u64 ticks = WEIR_TICK_FIRST, tick_time = 0, boot_ahead = 0;
 
+/* Connections that were established before this moment (monotonic, us) are from before the start. Set by user space once
+ * all that come are shown. */
+__u64 follow_since = ~0ULL;
+
 /* The bucket of the table that the next run begins with: set to 0 by user space, then where the last run ended. */
 __u32 walk_bucket = 0;
 
@@ -57,8 +61,7 @@ static __noinline int attempt_failed(const struct weir_attempt *attempt)
 	return 0;
 }
 
-/* What is here is of a socket that had this address before, and whose end was not seen. */
-static __noinline int report_gone(struct conn *conn)
+int weir_report_gone(struct conn *conn)
 {
 	struct weir_tcp_record record;
 
@@ -72,19 +75,21 @@ static __noinline int report_gone(struct conn *conn)
 
 static __always_inline void connection_begins(const struct sock *sk, struct conn *conn)
 {
-	if (conn->role == ROLE_CONNECTION && conn->established != NOT_ESTABLISHED)
-		report_gone(conn);
+	if (conn->role == ROLE_CONNECTION)
+		conn_report_gone(sk, conn);
 	conn->sent = 0;
 	conn->received = 0;
 	conn->retransmits = 0;
 	conn->established = NOT_ESTABLISHED;
 	conn->settled = 0;
 	conn->rested = 0;
+	conn->error = 0;
+	conn->finished = 0;
 	http_forget(sk, conn);
 	conn->role = ROLE_CONNECTION;
 }
 
-/* Its ends are looked at when it is established or was not: it has no port of its own yet. */
+/* All that is told of it but its own port, which it does not have yet: a socket forgets its peer when a connect fails. */
 static __always_inline void on_connect(const struct sock *sk)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -96,6 +101,7 @@ static __always_inline void on_connect(const struct sock *sk)
 	if (!conn)
 		return;
 	connection_begins(sk, conn);
+	id_set_endpoints(&conn->id, sk);
 	conn->id.direction = WEIR_OUTGOING;
 	conn->id.owner = WEIR_OWNER_NONE;
 	if (!(task->flags & PF_KTHREAD))
@@ -117,8 +123,8 @@ static __always_inline void on_established(const struct sock *sk, int old)
 
 	if (!conn)
 		return;
-	id_set_endpoints(&conn->id, sk);
-	if (conn->role != ROLE_CONNECTION || conn->established != NOT_ESTABLISHED) {
+	if (conn->role != ROLE_CONNECTION || conn->established != NOT_ESTABLISHED ||
+	    bpf_ntohs(sk->__sk_common.skc_dport) != conn->id.remote_port) {
 		/* accepted; or a connect that began before the start; or of another connection */
 		tp = bpf_skc_to_tcp_sock((void *)sk);
 		if (!tp)
@@ -129,27 +135,28 @@ static __always_inline void on_established(const struct sock *sk, int old)
 		conn->id.owner = WEIR_OWNER_NONE;
 		if (conn->id.direction == WEIR_INCOMING)
 			stat_add(WEIR_STAT_ACCEPTED, 1);
+		id_set_endpoints(&conn->id, sk);
 	}
+	conn->id.local_port = sk->__sk_common.skc_num;
+	conn->error = 0;
 	id_note_peer(&conn->id);
 	/* to a tick where no request tells its connection's age */
 	conn->established_at = follow_http ? bpf_ktime_get_boot_ns() : tick_time;
 	conn->established = ESTABLISHED_NEW;
 }
 
-/* Why a connect came to nothing. */
+/* Why a connect came to nothing, where no error is known. */
 static __always_inline __u32 connect_error(const struct sock *sk, const struct tcp_sock *tp)
 {
-	if (sk->sk_err)
-		return sk->sk_err;
 	if (sk->sk_err_soft)
 		return sk->sk_err_soft;
+	if (sk->__sk_common.skc_state == TCP_CLOSE && !tp->total_retrans)
+		return EIO; /* its end was not shown, and nobody knows any more */
 	if (!tp->segs_out)
 		return EADDRNOTAVAIL; /* there was no SYN */
 	/* closed by its program: had it waited for longer than an answer takes? */
 	return tp->total_retrans ? ETIMEDOUT : ECONNABORTED;
 }
-
-#define STATES_OF_CONNECT (1 << TCP_CLOSE | 1 << TCP_SYN_SENT | 1 << TCP_SYN_RECV)
 
 struct connection_end {
 	__u32 flags, error;
@@ -159,20 +166,21 @@ struct connection_end {
 static __always_inline bool find_end(const struct sock *sk, const struct tcp_sock *tp, struct conn *conn, int old,
 				     struct connection_end *end)
 {
+	if (conn_is_behind(conn, old))
+		conn_catch_up(conn, sk);
 	end->error = 0;
 	switch (__sync_lock_test_and_set(&conn->established, NOT_ESTABLISHED)) {
 	case NOT_ESTABLISHED:
 		if (conn->id.direction != WEIR_OUTGOING)
 			return false;
-		id_set_endpoints(&conn->id, sk);
-		if (!(1 << old & STATES_OF_CONNECT)) {
-			/* it was established, and that was not seen */
-			conn->established_at = tick_time;
-			end->flags = WEIR_TCP_ESTABLISHED | WEIR_TCP_CLOSED;
-			break;
-		}
-		end->flags = sk->sk_err ? WEIR_TCP_FAILED | WEIR_TCP_RESET : WEIR_TCP_FAILED;
-		end->error = connect_error(sk, tp);
+		/* only an end that was not shown finds the socket closed already */
+		end->flags = sk->sk_err || sk->__sk_common.skc_state == TCP_CLOSE ? WEIR_TCP_FAILED | WEIR_TCP_RESET :
+										     WEIR_TCP_FAILED;
+		end->error = sk->sk_err;
+		if (!end->error)
+			end->error = conn->error;
+		if (!end->error)
+			end->error = connect_error(sk, tp);
 		if (end->error == EADDRNOTAVAIL)
 			end->flags |= WEIR_TCP_UNSENT;
 		return true;
@@ -182,7 +190,7 @@ static __always_inline bool find_end(const struct sock *sk, const struct tcp_soc
 	default:
 		end->flags = WEIR_TCP_CLOSED;
 	}
-	if (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT)
+	if (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT || conn->error)
 		end->flags |= WEIR_TCP_RESET;
 	return true;
 }
@@ -232,6 +240,20 @@ static __always_inline void report_end(const struct sock *sk, const struct tcp_s
 	bpf_ringbuf_submit(record, ring_flags_now_and_then(record->time));
 }
 
+/* A connection that is not followed, though it came after the start; NULL when there is none. */
+static __noinline struct conn *conn_make_up(const struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+	struct conn *conn;
+
+	if (!tp || !conn_came_unseen(tp))
+		return NULL;
+	conn = conn_create_unseen(sk);
+	if (conn && conn->role == ROLE_NONE)
+		conn_adopt(conn, sk, tp);
+	return conn;
+}
+
 static __always_inline void on_close(const struct sock *sk, int old)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
@@ -242,10 +264,19 @@ static __always_inline void on_close(const struct sock *sk, int old)
 
 	if (!tp || !bucket)
 		return;
+	if (conn && !conn->finished && conn_is_gone(conn, sk)) {
+		conn_give_up(sk, conn);
+		conn = NULL;
+	}
 	if (!conn) {
-		if (old != TCP_LISTEN && old != TCP_CLOSE && old != TCP_SYN_RECV)
+		if (old == TCP_LISTEN || old == TCP_CLOSE || old == TCP_SYN_RECV)
+			return;
+		conn = old == TCP_SYN_SENT ? NULL : conn_make_up(sk);
+		if (!conn) {
 			stat_add(WEIR_STAT_CLOSED_UNSEEN, 1);
-		return;
+			return;
+		}
+		place = conn->place;
 	}
 	if (conn->role != ROLE_CONNECTION)
 		return;
@@ -287,14 +318,49 @@ static __noinline int on_fast_open(const struct sock *sk)
 	return 0;
 }
 
+/* So that its last bytes are known if its end is not shown, and its socket then another's. */
+static __always_inline void conn_note_totals(struct conn *conn, const struct sock *sk)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+	__u64 sent, received;
+
+	if (!tp)
+		return;
+	received = tcp_without_fin(sk, tp->bytes_received);
+	sent = tp->bytes_acked + (__u32)(tp->write_seq - tp->snd_una) - (conn->id.direction == WEIR_OUTGOING);
+	if ((sent - conn->sent) >> 31 || (received - conn->received) >> 31)
+		return;
+	conn->rested = 0;
+	conn->finished = 1;
+	conn->rest_sent = (__u32)sent;
+	conn->rest_received = (__u32)received;
+}
+
+/* Its owner says that it is done. */
+static __always_inline void on_finish(const struct sock *sk)
+{
+	struct conn *conn = conn_get(sk);
+
+	if (conn && conn_is_gone(conn, sk)) {
+		conn_give_up(sk, conn);
+		conn = NULL;
+	}
+	if (!conn)
+		conn = conn_make_up(sk);
+	if (!conn || conn->role != ROLE_CONNECTION)
+		return;
+	if (conn_is_behind(conn, TCP_ESTABLISHED))
+		conn_catch_up(conn, sk);
+	conn_set_owner_current(conn);
+	conn_note_totals(conn, sk);
+}
+
 /* Most changes of state are none of these. */
 #define STATES_OF_INTEREST (1 << TCP_SYN_SENT | 1 << TCP_LISTEN | 1 << TCP_ESTABLISHED | 1 << TCP_CLOSE | \
 			    1 << TCP_FIN_WAIT1 | 1 << TCP_LAST_ACK)
 
 static __always_inline void on_state_change(const struct sock *sk, int old, int new)
 {
-	struct conn *conn;
-
 	if (!(1 << new & STATES_OF_INTEREST) || sk->sk_protocol != IPPROTO_TCP)
 		return;
 	switch (new) {
@@ -316,9 +382,8 @@ static __always_inline void on_state_change(const struct sock *sk, int old, int 
 		 * completed a handshake that the owner had shut down already */
 		if (old == TCP_SYN_RECV)
 			on_fast_open(sk);
-		conn = old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT ? conn_get(sk) : NULL;
-		if (conn && conn->role == ROLE_CONNECTION)
-			conn_set_owner_current(conn);
+		if (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT)
+			on_finish(sk);
 		break;
 	}
 }
@@ -342,7 +407,11 @@ static __always_inline void visit_held_socket(struct task_struct *task, const st
 		listener_note(sk, task);
 		return;
 	}
-	conn = conn_create_late(sk);
+	conn = conn_get(sk);
+	if (!conn && has_just_ended(sk))
+		return;
+	if (!conn)
+		conn = state != TCP_SYN_SENT && conn_came_unseen(tp) ? conn_create_unseen(sk) : conn_store(sk);
 	if (!conn)
 		return;
 	if (conn->role == ROLE_NONE) {
@@ -418,14 +487,15 @@ int weir_connect6(struct bpf_sock_addr *ctx)
 }
 
 /*
- * The last that is seen of a socket. A place whose connection's end was not shown is found by the walk; storage goes with
- * its socket, so its end is made up for here. The kernel never interrupts this program by another socket's end: it calls
- * it where softirqs are off. Attached once connections have only storage: others need not pay for it.
+ * The last that is seen of a socket: an end that was not shown is made up for here, while the kernel's counters are still
+ * there. The kernel does not run a program for an event that interrupts this very program; it calls this one where softirqs
+ * are off. Attached where events are known to be passed by, and where connections have only storage, which goes with its
+ * socket. Elsewhere the walk and the next connection at the same address make up for what is missed, and none pays for it.
  */
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(weir_destroy, const struct sock *sk)
 {
-	struct conn *conn = conn_stored(sk);
+	struct conn *conn = conn_get(sk);
 	struct tcp_sock *tp;
 	bool failed;
 
@@ -434,6 +504,33 @@ int BPF_PROG(weir_destroy, const struct sock *sk)
 	tp = bpf_skc_to_tcp_sock((void *)sk);
 	failed = conn->established == NOT_ESTABLISHED && tp && !tp->bytes_acked; /* not even the SYN */
 	on_close(sk, failed ? TCP_SYN_SENT : TCP_FIN_WAIT1);
+	return 0;
+}
+
+/*
+ * Errors of connects. A program takes the error from its socket by asking for it, and may then close it; and an end may not
+ * be shown. An ICMP message that does not end the connect is queued.
+ */
+static __always_inline int last_queued_error(const struct sock *sk)
+{
+	const struct sock_exterr_skb *queued = (const void *)&sk->sk_error_queue.prev->cb;
+	int error = 0;
+
+	bpf_probe_read_kernel(&error, sizeof(error), &queued->ee.ee_errno);
+	return error;
+}
+
+SEC("tp_btf/inet_sk_error_report")
+int BPF_PROG(weir_error, const struct sock *sk)
+{
+	__u8 state = sk->__sk_common.skc_state;
+	struct conn *conn;
+
+	if (sk->sk_protocol != IPPROTO_TCP || (state != TCP_CLOSE && state != TCP_SYN_SENT))
+		return 0;
+	conn = conn_get(sk);
+	if (conn && conn->role == ROLE_CONNECTION)
+		conn->error = sk->sk_err || state == TCP_CLOSE ? sk->sk_err : last_queued_error(sk);
 	return 0;
 }
 

@@ -97,6 +97,7 @@ static __always_inline bool walk_connection(const struct sock *sk, const struct 
 
 	rests = tp->snd_una == snd_nxt;
 	tcp_read_counters(sk, tp, conn->id.direction == WEIR_OUTGOING, &now);
+	conn_catch_up_live(conn, sk);
 	if (conn->established == ESTABLISHED_NEW || now.sent > conn->sent || now.received > conn->received ||
 	    now.retransmits > conn->retransmits) {
 		record = walk_room();
@@ -104,10 +105,12 @@ static __always_inline bool walk_connection(const struct sock *sk, const struct 
 			return false;
 		id_set_listener(&conn->id);
 		if (conn->established == NOT_ESTABLISHED)
-			id_set_endpoints(&conn->id, sk);
+			conn->id.local_port = sk->__sk_common.skc_num;
 		fill_walk_record(record, sk, tp, conn, &now);
 		walk_count++;
 	}
+	if (conn->finished)
+		return true;
 	/* read before the counters: what has moved since then makes a difference to the next walk */
 	conn->rest_sent = snd_nxt;
 	conn->rest_received = rcv_nxt;
@@ -130,16 +133,74 @@ static __always_inline bool walk_live(const struct sock *sk, const struct tcp_so
 	return walk_connection(sk, tp, conn);
 }
 
-/* The last report of an established connection whose end was not seen, without its last bytes. */
+static __always_inline __u64 unreported(__u32 total, __u64 reported)
+{
+	__u32 more = total - (__u32)reported;
+
+	return more >> 31 ? 0 : more;
+}
+
+/* The last report of a connection whose end was not seen; without its last bytes, unless it had finished. */
 static __always_inline void fill_gone_record(struct weir_tcp_record *record, struct conn *conn)
 {
 	__builtin_memset(record, 0, sizeof(*record));
 	record->kind = WEIR_RECORD_TCP;
 	record->time = bpf_ktime_get_boot_ns();
+	id_set_listener(&conn->id);
 	record->id = conn->id;
-	record->flags = conn->established == ESTABLISHED_NEW ? established_flags(conn) | WEIR_TCP_CLOSED :
-								WEIR_TCP_CLOSED;
+	record->error = conn->error;
+	record->flags = conn->established == NOT_ESTABLISHED ? WEIR_TCP_FAILED | WEIR_TCP_RESET :
+			conn->established == ESTABLISHED_NEW ? established_flags(conn) | WEIR_TCP_CLOSED :
+							       WEIR_TCP_CLOSED;
 	conn->established = NOT_ESTABLISHED;
+	if (!conn->finished)
+		return;
+	record->bytes_sent = unreported(conn->rest_sent, conn->sent);
+	record->bytes_received = unreported(conn->rest_received, conn->received);
+}
+
+/* Its end may be shown at this moment, before its socket says so. */
+static __noinline bool has_just_ended(const struct sock *sk)
+{
+	__u32 at = conn_bucket_of(sk), way;
+	struct conn_bucket *bucket = bpf_map_lookup_elem(&conn_buckets, &at);
+	struct conn *conn;
+
+	if (!bucket)
+		return false;
+	way = conn_way_before(bucket, sk);
+	if (bucket->places[way] != (__u64)sk + 1)
+		return false;
+	conn = conn_at(at * CONN_WAYS + way);
+	return conn && !id_is_anothers(&conn->id, sk);
+}
+
+/* In the place of sk's: of a socket that had this address before, and whose end was not shown. */
+static __always_inline bool conn_is_gone(const struct conn *conn, const struct sock *sk)
+{
+	return conn->role == ROLE_CONNECTION && conn->established != NOT_ESTABLISHED && id_is_anothers(&conn->id, sk);
+}
+
+/* tcp.bpf.c */
+extern int weir_report_gone(struct conn *conn);
+
+/* Reports the last of a connection that is gone. It keeps its role and its place. */
+static __always_inline void conn_report_gone(const struct sock *sk, struct conn *conn)
+{
+	if (conn->has_http)
+		weir_http_gone(http_of(sk, conn));
+	weir_report_gone(conn);
+}
+
+/* The same, and the place is free. */
+static __always_inline void conn_give_up(const struct sock *sk, struct conn *conn)
+{
+	conn_settled(conn);
+	if (!conn_ends(conn))
+		return;
+	conn_report_gone(sk, conn);
+	http_forget(sk, conn);
+	conn_table_leave(conn);
 }
 
 /* A socket that was freed keeps its counters until another begins at its address; its port was given back. */
@@ -167,12 +228,16 @@ static __always_inline bool walk_gone(const struct sock *sk, const struct tcp_so
 	conn_settled(conn);
 	if (!conn_ends(conn))
 		return true;
+	if (conn->has_http)
+		weir_http_gone(http_at(conn->place - 1));
 	fill_gone_record(record, conn);
 	if (is_last_of(sk, conn)) {
 		tcp_read_counters(sk, tp, conn->id.direction == WEIR_OUTGOING, &now);
 		record->bytes_sent = SETTLE(conn->sent, now.sent);
 		record->bytes_received = SETTLE(conn->received, now.received);
 		record->retransmits = SETTLE(conn->retransmits, now.retransmits);
+		if (!record->error)
+			record->error = sk->sk_err_soft;
 	}
 	walk_count++;
 	conn_table_leave(conn);

@@ -88,6 +88,7 @@ Result<Skeleton> load_programs(const BpfOptions& options) {
     for (bpf_program* program : connect_programs(*skeleton)) {
         bpf_program__set_autoload(program, options.unsent_connects);
     }
+    bpf_program__set_autoload(skeleton->progs.weir_error, options.connect_errors);
     const int failed = weir_bpf::load(skeleton.get());
     if (failed != 0) return tl::unexpected(load_error(failed, words));
     return skeleton;

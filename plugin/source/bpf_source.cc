@@ -94,6 +94,7 @@ std::string what_is_missing(Without without) {
         case Without::udp: return "without UDP: ";
         case Without::table: return "connections cost more: ";
         case Without::unsent_connects: return "without connects that fail before a SYN: ";
+        case Without::connect_errors: return "without why some connects failed: ";
         default: return "without HTTP, UDP and DNS: ";
     }
 }
@@ -126,14 +127,15 @@ public:
         drain(sink);
         read_stats();
         learn_owners();
+        look_for_unseen();
         walk(sink, last);
         unsent_connects_.sweep(sink, skeleton_->data->ticks, last);
         if (udp_) walk_udp(sink);
         if (tls_ && !run(tls_walk_link_)) log_.warning("the walk over TLS connections ended early");
         drain(sink);  // requests that the walk reported
         read_stats();
-        watch_stored();
         read_misses();
+        watch_ends(stats_[WEIR_STAT_STORED] != 0);
         read_folds(sink);
     }
 
@@ -192,6 +194,7 @@ private:
         skeleton_->bss->tick_time = now;
         skeleton_->bss->boot_ahead = now - monotonic_ns();
         skeleton_->data->ticks++;
+        if (!watches_ends_) watch_ends(misses_of(skeleton_->progs.weir_state) != 0);
     }
 
     Status try_start() {
@@ -217,6 +220,7 @@ private:
         if (!ring_) return fail(ErrorCode::no_memory, "cannot map the ring to the kernel");
         tick();
         std::vector<bpf_program*> programs = {skeleton_->progs.weir_state, skeleton_->progs.weir_synack};
+        if (options_.connect_errors) programs.push_back(skeleton_->progs.weir_error);
         const bool on_demand = calls && !options_.http;
         if (calls && !on_demand) {
             programs.push_back(skeleton_->progs.weir_send);
@@ -349,9 +353,10 @@ private:
         return run(link, [] {});
     }
 
-    // Follows the connections and listeners that exist. First those that this host opened, so that
-    // the accepted ones find the addresses that this host connects from.
+    // Follows the connections and listeners that exist; those that are established later are shown. First
+    // those that this host opened, so that the accepted ones find the addresses that this host connects from.
     Status adopt_open_sockets() {
+        skeleton_->data->follow_since = monotonic_ns() / 1000;
         for (const __u32 outgoing_only : {1u, 0u}) {
             skeleton_->bss->held_outgoing_only = outgoing_only;
             if (!run(held_link_)) {
@@ -382,6 +387,17 @@ private:
         constexpr unsigned kLongestRest = 8;
         owner_rest_ = owners_left_ < unknown ? 0 : std::min(kLongestRest, owner_rest_ * 2 + 1);
         owner_wait_ = owner_rest_;
+    }
+
+    // A connection that was established while the program was busy is met with its first call or its end; one
+    // that does nothing for long, among the open files.
+    void look_for_unseen() {
+        constexpr std::int64_t kApartNs = 10'000'000'000;
+        const std::int64_t now = system_clock().boot_ns();
+        if (misses_ == misses_looked_into_ || now - unseen_looked_for_ < kApartNs) return;
+        misses_looked_into_ = misses_;
+        unseen_looked_for_ = now;
+        run(held_link_);
     }
 
     void walk(RecordSink& sink, bool last) {
@@ -439,29 +455,31 @@ private:
         }
     }
 
-    // Ends that are not shown are made up for at another place where connections have only storage.
-    void watch_stored() {
-        if (watches_stored_ || stats_[WEIR_STAT_STORED] == 0) return;
-        watches_stored_ = true;
+    // A program that is interrupted by an event of its own kind is not run for that event, and only the
+    // kernel knows.
+    static std::uint64_t misses_of(const bpf_program* program) {
+        bpf_prog_info info{};
+        __u32 size = sizeof(info);
+        const int fd = bpf_program__fd(program);
+        return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0 ? info.recursion_misses : 0;
+    }
+
+    // Where ends are not shown, or connections have only storage, sockets are looked at once more.
+    void watch_ends(bool wanted) {
+        if (!wanted || watches_ends_) return;
+        watches_ends_ = true;
         if (auto link = attach_program(skeleton_->progs.weir_destroy)) {
             links_.push_back(std::move(*link));
-            log_.info("attached weir_destroy: connections have no room in the table");
+            log_.info("attached weir_destroy: connections may end without being shown");
         } else {
             log_.warning(link.error().message);
         }
     }
 
-    // A program that is interrupted by an event of its own kind is not run for that event, and only the
-    // kernel knows.
     void read_misses() {
         std::uint64_t sum = 0;
         bpf_program* program = nullptr;
-        bpf_object__for_each_program(program, skeleton_->obj) {
-            bpf_prog_info info{};
-            __u32 size = sizeof(info);
-            const int fd = bpf_program__fd(program);
-            if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0) sum += info.recursion_misses;
-        }
+        bpf_object__for_each_program(program, skeleton_->obj) sum += misses_of(program);
         if (sum > misses_) ledger_.add(Loss::program_busy, sum - misses_);
         misses_ = sum;
     }
@@ -508,8 +526,9 @@ private:
     MappedRecords records_;
     RecordSink* sink_ = nullptr;  // during drain()
     std::array<std::uint64_t, WEIR_STAT_MAX> stats_{};
-    std::uint64_t misses_ = 0;
-    bool watches_stored_ = false;
+    std::uint64_t misses_ = 0, misses_looked_into_ = 0;
+    bool watches_ends_ = false;
+    std::int64_t unseen_looked_for_ = 0;  // boot time, ns
     std::uint64_t owners_left_ = 0;
     unsigned owner_rest_ = 0, owner_wait_ = 0;  // intervals
 };
@@ -529,6 +548,10 @@ BpfOptions possible(BpfOptions wanted, const std::vector<Requirement>& requireme
         }
         if (requirement.without == Without::unsent_connects) {
             wanted.unsent_connects = false;
+            continue;
+        }
+        if (requirement.without == Without::connect_errors) {
+            wanted.connect_errors = false;
             continue;
         }
         wanted.udp = false;

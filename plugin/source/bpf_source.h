@@ -26,6 +26,7 @@ struct BpfOptions {
     std::uint32_t ring_bytes = 16u << 20;    // a power of two, at least a page
     std::uint32_t walk_records = 32 * 1024;  // live connections handed over at once
     bool unsent_connects = true;             // connects that fail before there is a SYN
+    bool connect_errors = true;              // why a connect failed whose end was not shown
     bool conn_table = true;                  // connections live in a table of the programs' own
 };
 

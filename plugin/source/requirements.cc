@@ -84,6 +84,9 @@ std::vector<Requirement> check_requirements(bool wants_calls, bool wants_udp) {
     out.push_back(
         check_type(types, "bpf_rdonly_cast", BTF_KIND_FUNC, "kernel function bpf_rdonly_cast", "Linux 6.2"));
     out.back().without = Without::table;
+    out.push_back(check_type(types, "btf_trace_inet_sk_error_report", BTF_KIND_TYPEDEF,
+                             "tracepoint sock:inet_sk_error_report", "Linux 5.14"));
+    out.back().without = Without::connect_errors;
     if (wants_calls) {
         out.push_back(check_type(types, "btf_trace_sock_send_length", BTF_KIND_TYPEDEF,
                                  "tracepoint sock:sock_send_length", "Linux 6.3"));

@@ -7,7 +7,7 @@
 namespace weir {
 
 // What is missing where a requirement is not met.
-enum class Without { everything, calls, udp, unsent_connects, table };
+enum class Without { everything, calls, udp, unsent_connects, connect_errors, table };
 
 struct Requirement {
     std::string name;

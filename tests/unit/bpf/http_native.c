@@ -21,7 +21,12 @@ const volatile __u32 ring_wake_bytes = 1 << 20;
 const volatile __u8 follow_http = 1, follow_udp = 0, follow_dns = 0;
 const volatile __u32 udp_bound_idle_walks = 1;
 __u32 walk_count, walk_last, walk_bucket;
-__u64 walk_unowned_since;
+__u64 walk_unowned_since, follow_since, tick_time, boot_ahead;
+
+int weir_report_gone(struct conn *conn)
+{
+	return conn == NULL;
+}
 
 #define PIPELINED_MAX 4096
 
