@@ -520,17 +520,30 @@ static __always_inline bool conn_is_behind(const struct conn *conn, __u8 state)
 	       conn->id.direction == WEIR_OUTGOING;
 }
 
-static __always_inline void conn_catch_up(struct conn *conn, const struct sock *sk)
+/* What is known of a connection since its handshake is done. */
+static __always_inline void conn_note_handshake(struct conn *conn, const struct sock *sk, __u64 time)
 {
 	conn->id.local_port = sk->__sk_common.skc_num;
+	conn->error = 0;
 	id_note_peer(&conn->id);
-	conn->established_at = tick_time;
+	conn->established_at = time;
+}
+
+static __always_inline void conn_catch_up(struct conn *conn, const struct sock *sk)
+{
+	conn_note_handshake(conn, sk, tick_time);
 	__sync_val_compare_and_swap(&conn->established, NOT_ESTABLISHED, ESTABLISHED_NEW);
 }
 
-/* The same for whoever does not hold the socket. An end takes the role before it says that nothing is established. */
+/*
+ * The same for whoever does not hold the socket. An end takes the role before it says that nothing is established. One
+ * that sends data with its SYN has its port by now.
+ */
 static __always_inline void conn_catch_up_live(struct conn *conn, const struct sock *sk)
 {
+	if (conn->established != NOT_ESTABLISHED)
+		return;
+	conn->id.local_port = sk->__sk_common.skc_num;
 	if (!conn_is_behind(conn, sk->__sk_common.skc_state))
 		return;
 	barrier();

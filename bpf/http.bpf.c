@@ -135,22 +135,17 @@ static __noinline int look_at_owner(struct http_conn *hc)
 /* The first call on a socket. */
 static __noinline struct http_conn *http_begin(const struct sock *sk)
 {
-	struct conn *conn = conn_get(sk);
 	struct http_conn *hc;
+	struct conn *conn;
 
 	if (!is_inet(sk))
 		return NULL;
-	if (conn && conn_is_gone(conn, sk)) {
-		conn_give_up(sk, conn);
-		conn = NULL;
-	}
+	conn = conn_unless_gone(sk, conn_get(sk));
 	if (!conn)
 		conn = adopt_late(sk);
 	if (!conn || conn->role != ROLE_CONNECTION)
 		return NULL;
 	conn_catch_up_live(conn, sk);
-	if (conn->established == NOT_ESTABLISHED)
-		conn->id.local_port = sk->__sk_common.skc_num; /* data in the SYN of a fast open */
 	conn_used_by_current(conn);
 	if (!follow_http && !is_dns(&conn->id))
 		return NULL;
@@ -162,6 +157,14 @@ static __noinline struct http_conn *http_begin(const struct sock *sk)
 	return hc;
 }
 
+static __always_inline bool http_lock_or_count(struct http_state *http)
+{
+	if (http_lock(http))
+		return true;
+	stat_add(WEIR_STAT_HTTP_CONTENDED, 1);
+	return false;
+}
+
 static __always_inline void http_on_call(const struct sock *sk, struct http_conn *hc, struct task_struct *task,
 					 __u32 len, bool rx)
 {
@@ -169,15 +172,13 @@ static __always_inline void http_on_call(const struct sock *sk, struct http_conn
 	__u64 time = bpf_ktime_get_boot_ns();
 	__u32 seen = rx ? len : 0, until;
 
-	if (!http_lock(http)) {
-		stat_add(WEIR_STAT_HTTP_CONTENDED, 1);
+	if (!http_lock_or_count(http))
 		return;
-	}
 	until = as_tcp(sk)->copied_seq;
 	if (until - seen != http->read_until && !http_on_unseen(sk, hc, time, seen)) {
 		http_unlock(http);
 		hc = http_begin(sk);
-		if (!hc || !http_lock(&hc->http))
+		if (!hc || !http_lock_or_count(&hc->http))
 			return;
 		http = &hc->http;
 	}

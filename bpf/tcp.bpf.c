@@ -137,11 +137,8 @@ static __always_inline void on_established(const struct sock *sk, int old)
 			stat_add(WEIR_STAT_ACCEPTED, 1);
 		id_set_endpoints(&conn->id, sk);
 	}
-	conn->id.local_port = sk->__sk_common.skc_num;
-	conn->error = 0;
-	id_note_peer(&conn->id);
 	/* to a tick where no request tells its connection's age */
-	conn->established_at = follow_http ? bpf_ktime_get_boot_ns() : tick_time;
+	conn_note_handshake(conn, sk, follow_http ? bpf_ktime_get_boot_ns() : tick_time);
 	conn->established = ESTABLISHED_NEW;
 }
 
@@ -264,10 +261,7 @@ static __always_inline void on_close(const struct sock *sk, int old)
 
 	if (!tp || !bucket)
 		return;
-	if (conn && !conn->finished && conn_is_gone(conn, sk)) {
-		conn_give_up(sk, conn);
-		conn = NULL;
-	}
+	conn = conn_unless_gone(sk, conn);
 	if (!conn) {
 		if (old == TCP_LISTEN || old == TCP_CLOSE || old == TCP_SYN_RECV)
 			return;
@@ -339,12 +333,8 @@ static __always_inline void conn_note_totals(struct conn *conn, const struct soc
 /* Its owner says that it is done. */
 static __always_inline void on_finish(const struct sock *sk)
 {
-	struct conn *conn = conn_get(sk);
+	struct conn *conn = conn_unless_gone(sk, conn_get(sk));
 
-	if (conn && conn_is_gone(conn, sk)) {
-		conn_give_up(sk, conn);
-		conn = NULL;
-	}
 	if (!conn)
 		conn = conn_make_up(sk);
 	if (!conn || conn->role != ROLE_CONNECTION)

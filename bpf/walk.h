@@ -104,8 +104,6 @@ static __always_inline bool walk_connection(const struct sock *sk, const struct 
 		if (!record)
 			return false;
 		id_set_listener(&conn->id);
-		if (conn->established == NOT_ESTABLISHED)
-			conn->id.local_port = sk->__sk_common.skc_num;
 		fill_walk_record(record, sk, tp, conn, &now);
 		walk_count++;
 	}
@@ -201,6 +199,15 @@ static __always_inline void conn_give_up(const struct sock *sk, struct conn *con
 	conn_report_gone(sk, conn);
 	http_forget(sk, conn);
 	conn_table_leave(conn);
+}
+
+/* What was found for sk; NULL when it is gone: that is given up. */
+static __always_inline struct conn *conn_unless_gone(const struct sock *sk, struct conn *conn)
+{
+	if (!conn || !conn_is_gone(conn, sk))
+		return conn;
+	conn_give_up(sk, conn);
+	return NULL;
 }
 
 /* A socket that was freed keeps its counters until another begins at its address; its port was given back. */

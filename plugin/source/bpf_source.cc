@@ -542,20 +542,13 @@ std::unique_ptr<Source> make_bpf_source(const BpfOptions& options, Logger log, L
 BpfOptions possible(BpfOptions wanted, const std::vector<Requirement>& requirements) {
     for (const Requirement& requirement : requirements) {
         if (requirement.met) continue;
-        if (requirement.without == Without::table) {
-            wanted.conn_table = false;
-            continue;
+        switch (requirement.without) {
+            case Without::table: wanted.conn_table = false; break;
+            case Without::unsent_connects: wanted.unsent_connects = false; break;
+            case Without::connect_errors: wanted.connect_errors = false; break;
+            case Without::udp: wanted.udp = false; break;
+            default: wanted.udp = wanted.http = wanted.tls = wanted.dns = false;
         }
-        if (requirement.without == Without::unsent_connects) {
-            wanted.unsent_connects = false;
-            continue;
-        }
-        if (requirement.without == Without::connect_errors) {
-            wanted.connect_errors = false;
-            continue;
-        }
-        wanted.udp = false;
-        if (requirement.without != Without::udp) wanted.http = wanted.tls = wanted.dns = false;
     }
     return wanted;
 }

@@ -59,6 +59,18 @@ def stop(process, seconds=10):
             raise AssertionError(f"{process.args} did not end on SIGTERM")
 
 
+class Child:
+    """What has a process that ends with its block, however that ends."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

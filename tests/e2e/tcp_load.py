@@ -7,7 +7,7 @@ import harness
 PROGRAM = harness.BUILD / "tests" / "e2e" / "tcp_load"
 
 
-class TcpLoad:
+class TcpLoad(harness.Child):
     """A running tcp_load, in a namespace or for None in this one; `under` is what runs it, such as chrt."""
 
     def __init__(self, namespace, *arguments, under=()):
@@ -29,11 +29,3 @@ class TcpLoad:
         said, _ = self.process.communicate(timeout=120)
         assert self.process.returncode == 0, self.process.args
         return int(said) if said else None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()

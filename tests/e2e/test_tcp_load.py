@@ -67,11 +67,11 @@ class Load(unittest.TestCase):
 
     def lost(self, weir):
         """What the ledger says of connections; not of those that were counted without their round trip time."""
-        self.ledger = {name: count - self.before.get(name, 0) for name, count in ledger_of(weir).items()}
-        print(f"ledger {self.ledger}", flush=True)
-        return {name: self.ledger[name] for name in
+        ledger = {name: count - self.before.get(name, 0) for name, count in ledger_of(weir).items()}
+        print(f"ledger {ledger}", flush=True)
+        return {name: ledger[name] for name in
                 ("tcp_fold_full", "socket_storage_refused", "closed_unseen", "seen_late", "owner_unknown",
-                 "flow_table_full", "batches_merged", "points_refused") if self.ledger.get(name, 0)}
+                 "flow_table_full", "batches_merged", "points_refused") if ledger.get(name, 0)}
 
     def test_100000_live_connections(self):
         """Both ends of each are on this host, so twice as many sockets are walked."""

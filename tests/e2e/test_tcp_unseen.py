@@ -6,8 +6,10 @@ are counted exactly all the same.
 """
 
 import collections
+import concurrent.futures
 import contextlib
 import errno
+import multiprocessing
 import os
 import pathlib
 import socket
@@ -18,6 +20,7 @@ import unittest
 
 import harness
 from harness import Link, Weir, inside, total
+from tcp_case import Case
 
 SECONDS = 4
 HTTP_PORTS = (7301, 7302)
@@ -73,26 +76,15 @@ def fail(address, why, end):
     return made
 
 
+def in_namespace(namespace, work, *arguments):
+    with inside(namespace):
+        return work(*arguments)
+
+
 def in_processes(namespace, works):
-    """What each of the works returns."""
-    pipes = []
-    for work, *arguments in works:
-        reader, writer = os.pipe()
-        if os.fork() == 0:
-            try:
-                with inside(namespace):
-                    os.write(writer, str(work(*arguments)).encode())
-            finally:
-                os._exit(0)
-        os.close(writer)
-        pipes.append(reader)
-    answers = []
-    for reader in pipes:
-        with open(reader) as file:
-            answers.append(file.read())
-        os.wait()
-    assert all(answers), "a process failed"
-    return [int(answer) for answer in answers]
+    """What each of the works returns, all at once."""
+    with concurrent.futures.ProcessPoolExecutor(len(works), multiprocessing.get_context("fork")) as pool:
+        return [each.result() for each in [pool.submit(in_namespace, namespace, *work) for work in works]]
 
 
 class Unseen(unittest.TestCase):
@@ -105,9 +97,7 @@ class Unseen(unittest.TestCase):
                             "needs two processors and RPS: packets cannot be steered")
             with inside(link.server):
                 pathlib.Path("/proc/sys/net/ipv4/icmp_ratelimit").write_text("0")
-                subprocess.run(["nft", "-f", "-"], check=True, text=True, input=(
-                    "table inet unseen {\nchain input {\ntype filter hook input priority 0\n"
-                    f"tcp dport {UNREACHABLE} reject with icmpx type host-unreachable\n}}\n}}\n"))
+            Case("unseen", UNREACHABLE, link).nft("server", "input", "tcp dport PORT reject with icmpx type host-unreachable")
             end = time.monotonic() + SECONDS
             works = [(exchange, port, end) for port in HTTP_PORTS]
             works += [(fail, (link.server_ip, REFUSED), errno.ECONNREFUSED, end)]

@@ -15,7 +15,7 @@ SENT = sum(range(COUNT))
 MODES = ("send", "write", "sendto", "sendmsg", "peek", "mmsg", "connected-mmsg")
 
 
-class Program:
+class Program(harness.Child):
     """udp_traffic.py in a namespace, started and ready."""
 
     def __init__(self, namespace, *arguments):
@@ -27,14 +27,6 @@ class Program:
         _, _ = self.process.communicate("go\n", timeout=30)
         assert self.process.returncode == 0, self.process.args
         return self
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()
 
     @property
     def pid(self):
